@@ -1,0 +1,1 @@
+"""The loop that turns an experiment into a finished scene and a run folder."""

@@ -1,0 +1,70 @@
+"""A complete, typed description of a run: what a recipe returns and a run folder stores."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lodestone.distillation.estimator import AbstractEstimator, StepSettings
+from lodestone.errors import SettingError
+from lodestone.optimize.regularizers import Regularizers
+from lodestone.priors.noise import NoiseSchedule
+from lodestone.prompts.prompt import PromptSettings
+from lodestone.rendering.background import AbstractBackground, PlainColors
+from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
+from lodestone.scenes.gaussian_settings import GaussianSettings
+from lodestone.scenes.scene import AbstractSceneSettings
+from lodestone.schedules import AbstractSchedule, Constant
+
+__all__ = ["Experiment", "Plan"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long, how large and how strictly."""
+
+    steps: int = 500
+    views: int = 4
+    """Views rendered and scored in every step."""
+    smallest_time: AbstractSchedule = Constant(0.02)
+    """Lower end of the window of diffusion times, as a fraction of the schedule."""
+    largest_time: AbstractSchedule = Constant(0.98)
+    """Upper end of the window of diffusion times."""
+    gradient_clip: float = 0.0
+    """Largest L2 norm of the scene's gradient; 0 clips nothing."""
+    regularizers: Regularizers = field(default_factory=Regularizers)
+    background: AbstractBackground = field(default_factory=PlainColors)
+    preview_every: int = 50
+    checkpoint_every: int = 100
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("steps", 1, 1_000_000), ("views", 1, 256), ("checkpoint_every", 1, 1_000_000)):
+            if not low <= getattr(self, name) <= high:
+                raise SettingError(f"plan.{name} is {getattr(self, name)}: choose a number from {low} to {high}")
+        if self.preview_every < 0:
+            raise SettingError(f"plan.preview_every is {self.preview_every}: choose 0 (no previews) or more")
+
+    def settings(self, step: int, schedule: NoiseSchedule) -> StepSettings:
+        """Evaluates everything annealed at one step."""
+        low, high = schedule.index(self.smallest_time(step)), schedule.index(self.largest_time(step))
+        if low > high:
+            raise SettingError(f"plan.smallest_time exceeds plan.largest_time at step {step}: choose a smaller one")
+        return StepSettings(
+            step=step, steps=self.steps, window=(low, high), regularizers=self.regularizers.weights(step)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Everything that decides the result, apart from the machine."""
+
+    prompt: PromptSettings
+    estimator: AbstractEstimator
+    prior: str = "embedded"
+    """`embedded`, `empirical`, a folder in the diffusers format, an alias such as `sd15`, or a hub id."""
+    scene: AbstractSceneSettings = field(default_factory=GaussianSettings)
+    cameras: OrbitSampler = field(default_factory=OrbitSampler)
+    plan: Plan = field(default_factory=Plan)
+    evaluation: EvaluationCamera = field(default_factory=EvaluationCamera)
+    seed: int = 0
+    device: str = "cpu"
+
+

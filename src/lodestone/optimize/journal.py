@@ -1,0 +1,112 @@
+"""What a run leaves behind while it works: metrics, previews, checkpoints and a progress line."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from lodestone.distillation.estimator import StepSettings
+from lodestone.export.pictures import preview_strip, save_picture
+from lodestone.optimize.run_folder import RunFolder
+from lodestone.optimize.state import OptimizationState, save_state
+from lodestone.scenes.scene import Rendering
+from lodestone.storage import write_text
+
+__all__ = ["Journal", "StepRecord"]
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """The numbers of one step."""
+
+    step: StepSettings
+    score_norm: float
+    gradient_norm: float
+    losses: Mapping[str, float]
+    seconds: Mapping[str, float]
+
+    def line(self) -> dict[str, object]:
+        """One line of `metrics.jsonl`."""
+        numbers = {"score_norm": self.score_norm, "gradient_norm": self.gradient_norm, **self.losses}
+        return {
+            "step": self.step.step,
+            "window": list(self.step.window),
+            "regularizers": {name: weight for name, weight in self.step.regularizers.items() if weight},
+            **{name: float(f"{number:.6g}") if math.isfinite(number) else None for name, number in numbers.items()},
+            "seconds": {name: round(seconds, 5) for name, seconds in self.seconds.items()},
+        }
+
+
+class Journal:
+    """Writes to a run folder; used as a context around the loop.
+
+    Args:
+        folder: of the run.
+        steps: of the whole plan, for the progress line.
+        first: the step at which this session begins; metrics of later steps, left by a killed run, are dropped.
+        preview_every: steps between previews, 0 for none.
+        checkpoint_every: steps between checkpoints.
+        quiet: without progress line.
+    """
+
+    def __init__(
+        self, folder: RunFolder, *, steps: int, first: int, preview_every: int, checkpoint_every: int, quiet: bool = False
+    ) -> None:
+        self.folder, self.steps, self.first = folder, steps, first
+        self.preview_every, self.checkpoint_every = preview_every, checkpoint_every
+        self.totals: dict[str, float] = {}
+        columns = (
+            TextColumn("{task.completed}/{task.total}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("[dim]{task.fields[phases]}"),
+        )
+        self.progress = Progress(*columns, disable=quiet, speed_estimate_period=10.0)
+        self.task: TaskID
+        self.metrics: TextIO
+
+    def __enter__(self) -> Self:
+        file = self.folder.path / "metrics.jsonl"
+        kept = file.read_text(encoding="utf-8").splitlines()[: self.first] if file.exists() else []
+        write_text(file, "".join(line + "\n" for line in kept))
+        self.metrics = file.open("a", encoding="utf-8")
+        self.progress.start()
+        self.task = self.progress.add_task("", total=self.steps, completed=self.first, speed="", phases="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.progress.stop()
+        self.metrics.close()
+
+    def record(self, record: StepRecord, rendering: Rendering, state: OptimizationState) -> None:
+        """Notes one finished step."""
+        self.metrics.write(json.dumps(record.line()) + "\n")
+        for phase, seconds in record.seconds.items():
+            self.totals[phase] = self.totals.get(phase, 0.0) + seconds
+        self.show(state.step)
+        if self.preview_every and state.step % self.preview_every == 0:
+            save_picture(self.folder.path / "preview" / f"step-{state.step:06d}.png", preview_strip(rendering))
+        if state.step % self.checkpoint_every == 0:
+            self.checkpoint(state)
+
+    def show(self, done: int) -> None:
+        """Updates the progress line: speed, time left, milliseconds of each phase."""
+        count = done - self.first
+        phases = "  ".join(f"{name} {1000 * seconds / count:.0f} ms" for name, seconds in self.totals.items())
+        self.progress.update(self.task, completed=done, phases=phases)
+        speed = self.progress.tasks[0].speed
+        self.progress.update(self.task, speed=f"{speed:.1f} it/s" if speed else "")
+
+    def checkpoint(self, state: OptimizationState) -> None:
+        """Writes a checkpoint and points `last` at it; metrics up to it are on disk first."""
+        self.metrics.flush()
+        path = self.folder.checkpoint(state.step)
+        save_state(path, state)
+        write_text(path.parent / "last", path.name + "\n")

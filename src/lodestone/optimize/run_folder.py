@@ -1,0 +1,119 @@
+"""The run folder: everything needed to judge, repeat and continue a run, in plain files.
+
+    outputs/<slug>-<hash>/<YYYYMMDD-HHMMSS>/
+      experiment.yaml  command.txt  environment.json  metrics.jsonl
+      checkpoints/step-000500.safetensors ...  checkpoints/last
+      preview/step-000200.png
+      asset/splats.ply  turntable.webp  views.png
+"""
+
+import hashlib
+import json
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+import lodestone
+from lodestone.errors import SettingError
+from lodestone.optimize.experiment import Experiment
+from lodestone.optimize.plain import to_plain
+from lodestone.storage import write_text
+
+__all__ = ["RUN_FORMAT", "RunFolder"]
+
+RUN_FORMAT = 1
+"""Raised whenever older run folders can no longer be read."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run, and its stored experiment."""
+
+    path: Path
+
+    @property
+    def asset(self) -> Path:
+        """Folder of the files that the user keeps."""
+        return self.path / "asset"
+
+    def checkpoint(self, step: int) -> Path:
+        """Path of the checkpoint after `step` steps."""
+        return self.path / "checkpoints" / f"step-{step:06d}.safetensors"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The newest checkpoint.
+
+        Raises: SettingError if the run has none yet.
+        """
+        pointer = self.path / "checkpoints" / "last"
+        if not pointer.is_file():
+            raise SettingError(f"{self.path} holds no checkpoint: start the run anew with `lodestone generate`")
+        return pointer.parent / pointer.read_text(encoding="utf-8").strip()
+
+    @classmethod
+    def create(cls, output: Path, experiment: Experiment, origin: Mapping[str, str]) -> "RunFolder":
+        """Makes a new folder below `output`; nothing is ever overwritten. `origin` says which recipe it came from.
+
+        Raises: SettingError if the folder cannot be written.
+        """
+        parent = output / slug(experiment.prompt.text)
+        stamp, count = datetime.now().strftime("%Y%m%d-%H%M%S"), 1
+        path = parent / stamp
+        while path.exists():
+            count += 1
+            path = parent / f"{stamp}-{count}"
+        folder = cls(path)
+        stored = {"format": RUN_FORMAT, "lodestone": lodestone.__version__, **origin}
+        text = yaml.safe_dump({**stored, "experiment": to_plain(experiment)}, sort_keys=False, allow_unicode=True)
+        write_text(path / "experiment.yaml", text)
+        write_text(path / "command.txt", " ".join(sys.argv) + "\n")
+        write_text(path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+        return folder
+
+    def read(self) -> dict[str, Any]:
+        """The mapping in `experiment.yaml`.
+
+        Raises: SettingError if this is no run folder, or one of another version.
+        """
+        file = self.path / "experiment.yaml"
+        if not file.is_file():
+            raise SettingError(f"{self.path} is not a run folder (it has no experiment.yaml): name the folder of a run")
+        try:
+            stored = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise SettingError(f"{file} is not readable YAML: restore it from a copy") from error
+        if not isinstance(stored, dict):
+            raise SettingError(f"{file} holds no mapping: restore it from a copy")
+        if stored.get("format") != RUN_FORMAT:
+            raise SettingError(
+                f"{self.path} was written by another version (run format {stored.get('format')}, this is "
+                f"{RUN_FORMAT}): use lodestone {stored.get('lodestone', 'of that time')}"
+            )
+        return stored
+
+
+def slug(prompt: str) -> str:
+    """A short folder name for any prompt: its first words and a hash of the whole."""
+    words = re.sub(r"[^a-z0-9]+", "-", prompt.lower()).strip("-")[:40].strip("-")
+    return f"{words or 'run'}-{hashlib.sha256(prompt.encode()).hexdigest()[:6]}"
+
+
+def environment() -> dict[str, Any]:
+    """What the result may depend on besides the experiment."""
+    return {
+        "lodestone": lodestone.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+        "threads": torch.get_num_threads(),
+        "cuda": torch.version.cuda if torch.cuda.is_available() else None,
+    }

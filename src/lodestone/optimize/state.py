@@ -1,0 +1,134 @@
+"""The mutable state of an optimization, and its checkpoints.
+
+A checkpoint holds everything that the next step depends on: scene, learned slot, both optimizers' moments, the
+structure's statistics and the generator. On a CPU a resumed run continues to the bit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lodestone.distillation.estimator import AbstractAdaptiveEstimator, AbstractSlot
+from lodestone.errors import SettingError
+from lodestone.optimize.experiment import Experiment
+from lodestone.prompts.conditioning import ConditioningSet
+from lodestone.scenes.scene import AbstractScene, ParameterGroup
+from lodestone.storage import load_tensors, save_tensors
+
+__all__ = ["CHECKPOINT_VERSION", "OptimizationState", "load_state", "new_state", "save_state"]
+
+CHECKPOINT_VERSION = 1
+"""Raised whenever older checkpoints can no longer be continued."""
+
+
+@dataclass
+class OptimizationState:
+    """What changes from step to step."""
+
+    step: int
+    scene: AbstractScene
+    optimizer: torch.optim.Optimizer
+    slot: AbstractSlot | None
+    slot_optimizer: torch.optim.Optimizer | None
+    statistics: Mapping[str, Tensor]
+    rng: torch.Generator
+
+
+def adam(groups: list[ParameterGroup]) -> torch.optim.Adam:
+    """Adam with the moments that Gaussians are customarily optimized with."""
+    parameters = [{"params": [g.parameter], "lr": g.learning_rate, "name": g.name} for g in groups]
+    return torch.optim.Adam(parameters, betas=(0.9, 0.99), eps=1e-15)
+
+
+def assemble(
+    experiment: Experiment, scene: AbstractScene, conditioning: ConditioningSet, rng: torch.Generator
+) -> OptimizationState:
+    """State around a scene, with fresh optimizers and a fresh slot."""
+    estimator, device = experiment.estimator, torch.device(experiment.device)
+    scene = scene.to(device)
+    optimizer = adam(experiment.scene.parameter_groups(scene, 0.0))
+    if not isinstance(estimator, AbstractAdaptiveEstimator):
+        return OptimizationState(0, scene, optimizer, None, None, {}, rng)
+    slot = estimator.slot(conditioning).to(device)
+    slot_optimizer = torch.optim.Adam(slot.parameters(), lr=estimator.learning_rate)
+    return OptimizationState(0, scene, optimizer, slot, slot_optimizer, {}, rng)
+
+
+def new_state(experiment: Experiment, conditioning: ConditioningSet) -> OptimizationState:
+    """The state before the first step."""
+    rng = torch.Generator().manual_seed(experiment.seed)
+    return assemble(experiment, experiment.scene.create(rng), conditioning, rng)
+
+
+def moments(prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """An optimizer's state by parameter name."""
+    named = module.named_parameters()
+    return {
+        f"{prefix}.{name}.{key}": torch.as_tensor(value)
+        for name, p in named
+        for key, value in optimizer.state.get(p, {}).items()
+    }
+
+
+def set_moments(prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Gives an optimizer the state that `moments` returned."""
+    for name, p in module.named_parameters():
+        start = f"{prefix}.{name}."
+        kept = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+        if kept:
+            optimizer.state[p] = {key: value if value.ndim == 0 else value.to(p.device) for key, value in kept.items()}
+
+
+def save_state(path: Path, state: OptimizationState) -> None:
+    """Writes a checkpoint atomically."""
+    tensors = {f"scene.{name}": tensor for name, tensor in state.scene.state_dict().items()}
+    tensors |= moments("optimizer", state.scene, state.optimizer)
+    tensors |= {f"statistics.{name}": tensor for name, tensor in state.statistics.items()}
+    tensors["generator"] = state.rng.get_state()
+    if state.slot is not None and state.slot_optimizer is not None:
+        tensors |= {f"slot.{name}": tensor for name, tensor in state.slot.state_dict().items()}
+        tensors |= moments("slot_optimizer", state.slot, state.slot_optimizer)
+    save_tensors(path, tensors, {"step": state.step, "version": CHECKPOINT_VERSION})
+
+
+def section(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with `name.`, without that beginning."""
+    start = f"{name}."
+    return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and metadata of a checkpoint.
+
+    Raises: SettingError if the file is damaged or of another version.
+    """
+    tensors, metadata = load_tensors(path)
+    if metadata.get("version") != CHECKPOINT_VERSION:
+        raise SettingError(
+            f"{path} was written by another version (checkpoint version {metadata.get('version')}, "
+            f"this is {CHECKPOINT_VERSION}): continue it with the version that wrote it"
+        )
+    return tensors, metadata
+
+
+def load_scene(path: Path, experiment: Experiment) -> AbstractScene:
+    """The scene of a checkpoint alone."""
+    return experiment.scene.restore(section(read_checkpoint(path)[0], "scene"))
+
+
+def load_state(path: Path, experiment: Experiment, conditioning: ConditioningSet) -> OptimizationState:
+    """Continues where `save_state` stopped."""
+    tensors, metadata = read_checkpoint(path)
+    rng = torch.Generator()
+    rng.set_state(tensors["generator"])
+    state = assemble(experiment, experiment.scene.restore(section(tensors, "scene")), conditioning, rng)
+    set_moments("optimizer", state.scene, state.optimizer, tensors)
+    state.step, state.statistics = metadata["step"], section(tensors, "statistics")
+    if state.slot is not None and state.slot_optimizer is not None:
+        state.slot.load_state_dict(section(tensors, "slot"))
+        set_moments("slot_optimizer", state.slot, state.slot_optimizer, tensors)
+    return state

@@ -1,0 +1,51 @@
+"""From the value of `--prior` to a loaded prior."""
+
+from pathlib import Path
+
+import torch
+
+from lodestone.errors import SettingError
+from lodestone.priors.denoiser import Prior
+from lodestone.priors.hub import ALIASES, is_hub_id, is_path_like
+
+__all__ = ["open_prior"]
+
+
+def open_prior(choice: str, *, device: torch.device) -> Prior:
+    """Loads the prior that `choice` names.
+
+    Args:
+        choice: `embedded`, `empirical`, a folder (of the embedded prior's or of Stable Diffusion's format), an alias such
+            as `sd21-base`, or a hub id `owner/name`; write `./name` for a folder of the same name as one of the others.
+        device: where its networks live.
+
+    Raises: SettingError if there is no such prior or if it cannot be loaded.
+    """
+    if choice == "embedded":
+        from lodestone.priors.embedded import load_embedded
+
+        return load_embedded(device=device)
+    if choice == "empirical":
+        from lodestone.priors.empirical import load_empirical
+
+        return load_empirical(device=device)
+    folder = Path(choice).expanduser()
+    if choice and folder.is_dir():
+        return open_folder(folder, device=device)
+    if choice in ALIASES or is_hub_id(choice):
+        from lodestone.priors.stable_diffusion import load_stable_diffusion
+
+        return load_stable_diffusion(choice, device=device)
+    problem = "there is no folder" if is_path_like(choice) else "there is no prior called"
+    raise SettingError(
+        f"{problem} {choice!r}: choose for --prior embedded, empirical, {', '.join(ALIASES)}, an existing folder "
+        "or a hub id owner/name"
+    )
+
+
+def open_folder(folder: Path, *, device: torch.device) -> Prior:
+    """Loads a folder with the loader that its `model_index.json` asks for."""
+    from lodestone.priors.embedded import is_embedded, load_embedded
+    from lodestone.priors.stable_diffusion import load_stable_diffusion
+
+    return load_embedded(folder, device=device) if is_embedded(folder) else load_stable_diffusion(folder, device=device)

@@ -1,0 +1,102 @@
+"""The embedded prior: the small text-conditioned pixel-space model that ships with the package.
+
+It is trained by `lodestone.data.train_prior`, whose `export` writes the folder that is read here: a diffusers U-Net and
+scheduler, and a `model_index.json` that names the exact autoencoder (blocks of pixels moved into channels) and the text
+encoder (MiniLM token states).
+"""
+
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lodestone.errors import SettingError
+from lodestone.pretrained import Component, read_json
+from lodestone.priors.autoencoder import SpaceToDepth
+from lodestone.priors.denoiser import Prior
+from lodestone.priors.network import NetworkDenoiser, read_scheduler
+from lodestone.prompts.cache import CachedTextEncoder
+from lodestone.prompts.text_encoder import MINILM_SHA256, TokenStates
+
+__all__ = ["check_embedded", "embedded_folder", "is_embedded", "load_embedded"]
+
+TEXT_WIDTH = 384
+"""Width of MiniLM's token states and of its pooled vector."""
+
+
+def embedded_folder() -> Path:
+    """Folder of the weights that ship with the package."""
+    return Path(str(resources.files("lodestone"))) / "priors" / "weights" / "emoji_v0"
+
+
+def is_embedded(folder: Path) -> bool:
+    """True if the folder was written by `train_prior.export`, False if it is another diffusers folder."""
+    index = folder / "model_index.json"
+    return index.exists() and read_json(index).get("_class_name") == "LodestonePipeline"
+
+
+def load_embedded(folder: Path | None = None, *, device: torch.device) -> Prior:
+    """Loads the packaged prior, or one that was trained with `lodestone.data.train_prior`; never uses the network.
+
+    The weights are stored in half precision and computed in float32.
+
+    Raises: SettingError if the folder is missing, incomplete, damaged or inconsistent.
+    """
+    from diffusers import UNet2DConditionModel
+
+    chosen = embedded_folder() if folder is None else folder
+    index = check_embedded(chosen)
+    schedule, prediction_type = read_scheduler(chosen / "scheduler" / "scheduler_config.json")
+    unet = Component(chosen, "unet").load(UNet2DConditionModel, torch.float32).to(device)
+    denoiser = NetworkDenoiser(unet, schedule, prediction_type)
+    factor, length = index["autoencoder"]["factor"], index["text_encoder"]["tokens"]
+    identity = f"minilm {MINILM_SHA256} tokens {length}"
+    return Prior(
+        name=chosen.name,
+        denoiser=denoiser,
+        autoencoder=SpaceToDepth(factor),
+        text_encoder=CachedTextEncoder(identity, lambda: TokenStates(length), device=device),
+        image_size=factor * denoiser.latent_shape[1],
+    )
+
+
+def check_embedded(folder: Path) -> dict[str, Any]:
+    """Checks that the folder is whole and its parts belong together; returns its index.
+
+    Raises: SettingError that names the first problem.
+    """
+    if not folder.is_dir():
+        raise SettingError(f"there is no folder {folder}: reinstall the package or choose an existing folder for --prior")
+    path, unet = folder / "model_index.json", Component(folder, "unet")
+    index, network = read_json(path), unet.config("UNet2DConditionModel")
+    factor = whole_number(index, "autoencoder", "space_to_depth", "factor", path)
+    whole_number(index, "text_encoder", "minilm", "tokens", path)
+    unet.check()
+    expected = {
+        "in_channels": 3 * factor**2,
+        "out_channels": 3 * factor**2,
+        "cross_attention_dim": TEXT_WIDTH,
+        "projection_class_embeddings_input_dim": TEXT_WIDTH,
+    }
+    for key, wanted in expected.items():
+        if network.get(key) != wanted:
+            raise SettingError(
+                f"{unet.path} has {key} {network.get(key)} where {path.name} needs {wanted}: "
+                "export the prior again or choose another --prior"
+            )
+    return index
+
+
+def whole_number(index: dict[str, Any], part: str, kind: str, key: str, path: Path) -> int:
+    """A positive whole number of one part of the index.
+
+    Raises: SettingError if the part is missing, of another kind, or the number is not positive and whole.
+    """
+    entry = index.get(part)
+    if not isinstance(entry, dict) or entry.get("kind") != kind:
+        raise SettingError(f"{path} names no {part} of kind {kind}: export the prior again or choose another --prior")
+    number = entry.get(key)
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise SettingError(f"{path} gives {part} the {key} {number!r}, which is no positive whole number: export it again")
+    return number

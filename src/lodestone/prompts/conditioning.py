@@ -1,0 +1,63 @@
+"""What a prior is told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["Conditioning", "ConditioningSet"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditioning:
+    """Conditioning of a batch, stackable along its first axis.
+
+    The meaning of `tokens` is the prior's own: states of a text encoder for a network, logits of the components
+    for an analytic mixture.
+    """
+
+    tokens: Float[Tensor, "b length dim"]
+    pooled: Float[Tensor, "b dim_pooled"] | None = None
+    camera: Float[Tensor, "b dim_camera"] | None = None
+    picture: Float[Tensor, "b c h w"] | None = None
+
+    def __len__(self) -> int:
+        return self.tokens.shape[0]
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """Applies `function` to every field that is present."""
+        present = {field.name: getattr(self, field.name) for field in fields(self)}
+        return type(self)(**{name: None if value is None else function(value) for name, value in present.items()})
+
+    def expand(self, count: int) -> Self:
+        """Repeats a conditioning of batch one `count` times."""
+        return self.map(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
+
+    def take(self, rows: Tensor) -> Self:
+        """Rows by index."""
+        return self.map(lambda tensor: tensor[rows])
+
+    @classmethod
+    def concatenate(cls, parts: "list[Conditioning]") -> "Conditioning":
+        """Stacks along the batch; every part must have the same fields."""
+        first = parts[0]
+        columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(first)}
+        return cls(**{name: None if column[0] is None else torch.cat(column) for name, column in columns.items()})
+
+
+
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditioningSet:
+    """Everything that an estimator may know of the rendered batch."""
+
+    positive: Conditioning
+    """The prompt, worded for each view."""
+    null: Conditioning
+    """The empty prompt, or what an adaptive estimator has learned in its place."""
+    negative: Conditioning | None = None
+    source: Conditioning | None = None

@@ -1,0 +1,72 @@
+"""From the words on a command line or in a run folder to a recipe's result."""
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import lodestone.recipes
+from lodestone.errors import SettingError
+from lodestone.optimize.experiment import Experiment
+
+__all__ = ["Choice", "Recipe", "build", "describe", "recipes"]
+
+Recipe = Callable[[str, str], Experiment]
+"""A function of the prompt and the prior's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which recipe, which prior, and which other recipe's estimator (empty: its own)."""
+
+    recipe: str = "lods-gs-embedding"
+    prior: str = "empirical"
+    estimator: str = ""
+
+
+def recipes() -> dict[str, Recipe]:
+    """The package's recipes by the name that the command line uses."""
+    return {name.replace("_", "-"): getattr(lodestone.recipes, name) for name in lodestone.recipes.__all__}
+
+
+def estimators() -> dict[str, Recipe]:
+    """The recipe that each estimator's usual settings come from, by the estimator's short name."""
+    return {"sds": lodestone.recipes.sds_gs, "csd": lodestone.recipes.csd_gs, "ssd": lodestone.recipes.ssd_gs} | {
+        "lods-embedding": lodestone.recipes.lods_gs_embedding
+    }
+
+
+def find(name: str) -> Recipe:
+    """A recipe of the package, or `package.module:function` of anybody's.
+
+    Raises: SettingError if there is none of that name.
+    """
+    if name in (known := recipes()):
+        return known[name]
+    module, _, function = name.partition(":")
+    if function:
+        try:
+            found = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError) as error:
+            raise SettingError(f"recipe {name!r} cannot be imported ({error}): check the module and function") from None
+        if callable(found):
+            return found  # type: ignore[no-any-return]
+    raise SettingError(f"there is no recipe {name!r}: choose among {', '.join(known)}, or package.module:function")
+
+
+def build(choice: Choice, prompt: str) -> Experiment:
+    """The chosen recipe's experiment.
+
+    Raises: SettingError if the recipe or the estimator is unknown.
+    """
+    experiment = find(choice.recipe)(prompt, choice.prior)
+    if not choice.estimator:
+        return experiment
+    if choice.estimator not in (known := estimators()):
+        raise SettingError(f"there is no estimator {choice.estimator!r}: choose among {', '.join(known)}")
+    return replace(experiment, estimator=known[choice.estimator](prompt, choice.prior).estimator)
+
+
+def describe(recipe: Recipe) -> str:
+    """The first line of a recipe's docstring."""
+    return (inspect.getdoc(recipe) or "").split("\n", maxsplit=1)[0]

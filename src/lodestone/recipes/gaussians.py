@@ -1,0 +1,107 @@
+"""Recipes whose scene is a cloud of 3D Gaussians; they differ in the estimator alone.
+
+The small priors see 64 x 64 pictures and finish on a laptop; Stable Diffusion takes the published settings.
+"""
+
+from dataclasses import replace
+
+from lodestone.distillation.csd import ClassifierScoreDistillation
+from lodestone.distillation.estimator import AbstractEstimator
+from lodestone.distillation.lods import LearnedNullEmbedding
+from lodestone.distillation.sds import ScoreDistillation
+from lodestone.distillation.ssd import StableScoreDistillation
+from lodestone.optimize.experiment import Experiment, Plan
+from lodestone.optimize.regularizers import Regularizers
+from lodestone.prompts.prompt import PromptSettings
+from lodestone.rendering.background import PlainColors, White
+from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
+from lodestone.scenes.density_control import DensityControl
+from lodestone.scenes.gaussian_settings import GaussianLearningRates, GaussianSettings
+from lodestone.scenes.initialize import BallInitialization
+from lodestone.schedules import Constant, Linear, Piecewise
+
+__all__ = ["csd_gs", "lods_gs_embedding", "sds_gs", "ssd_gs"]
+
+
+def lods_gs_embedding(prompt: str, prior: str = "embedded") -> Experiment:
+    """LODS with a learned null embedding on Gaussians (arXiv 2312.04820): the default."""
+    small = LearnedNullEmbedding(guidance_scale=7.5, learning_rate=1e-2, learned_share=0.5)
+    return gaussians(prompt, prior, small, LearnedNullEmbedding())
+
+
+def sds_gs(prompt: str, prior: str = "embedded") -> Experiment:
+    """SDS (DreamFusion, arXiv 2209.14988) on Gaussians."""
+    return gaussians(prompt, prior, ScoreDistillation(guidance_scale=7.5), ScoreDistillation(guidance_scale=100.0))
+
+
+def csd_gs(prompt: str, prior: str = "embedded") -> Experiment:
+    """CSD (arXiv 2310.19415) on Gaussians."""
+    return gaussians(prompt, prior, ClassifierScoreDistillation(), ClassifierScoreDistillation())
+
+
+def ssd_gs(prompt: str, prior: str = "embedded") -> Experiment:
+    """SSD (arXiv 2312.09305) on Gaussians."""
+    return gaussians(prompt, prior, StableScoreDistillation(), StableScoreDistillation(threshold=0.1))
+
+
+def gaussians(prompt: str, prior: str, small: AbstractEstimator, published: AbstractEstimator) -> Experiment:
+    """The experiment around an estimator, by prior."""
+    match prior:
+        case "empirical":
+            return empirical(prompt, small)
+        case "embedded":
+            return embedded(prompt, small)
+        case _:
+            return stable_diffusion(prompt, prior, published)
+
+
+def empirical(prompt: str, estimator: AbstractEstimator) -> Experiment:
+    """On white, from a fixed distance: the pictures know nothing else."""
+    return Experiment(
+        prompt=PromptSettings(text=prompt, view_dependent=False),
+        prior="empirical",
+        estimator=estimator,
+        scene=GaussianSettings(initialization=BallInitialization(radius=0.55)),
+        cameras=OrbitSampler(elevation=(0.0, 20.0), distance=(2.0, 2.0), field_of_view=(40.0, 40.0)),
+        plan=Plan(
+            steps=400,
+            largest_time=Linear(0.98, 0.5, over=300),
+            regularizers=Regularizers(sparsity=Constant(10.0)),
+            background=White(),
+        ),
+        evaluation=EvaluationCamera(elevation=10.0, distance=2.0, field_of_view=40.0),
+    )
+
+
+def embedded(prompt: str, estimator: AbstractEstimator) -> Experiment:
+    """On plain colours; the prior was trained on small changes of size and place."""
+    base = empirical(prompt, estimator)
+    return replace(
+        base,
+        prompt=PromptSettings(text=prompt),
+        prior="embedded",
+        cameras=replace(base.cameras, distance=(1.9, 2.1)),
+        plan=replace(base.plan, steps=450, background=PlainColors()),
+    )
+
+
+def stable_diffusion(prompt: str, prior: str, estimator: AbstractEstimator) -> Experiment:
+    """The Gaussian configuration of LODS: 2,500 steps of 8 views, times up to 0.98, from step 500 up to 0.55."""
+    return Experiment(
+        prompt=PromptSettings(text=prompt),
+        prior=prior,
+        estimator=estimator,
+        scene=GaussianSettings(
+            initialization=BallInitialization(count=20_000, radius=0.8),
+            learning_rates=GaussianLearningRates(means=2e-4),
+            density=DensityControl(every=100, start=300, stop=1_000, most=200_000, prune_opacity=0.005),
+        ),
+        cameras=OrbitSampler(),
+        plan=Plan(
+            steps=2_500,
+            views=8,
+            largest_time=Piecewise((0, 500), (0.98, 0.55)),
+            regularizers=Regularizers(sparsity=Constant(1.0)),
+        ),
+        evaluation=EvaluationCamera(elevation=15.0, distance=3.0, field_of_view=50.0),
+    )

@@ -1,0 +1,138 @@
+"""Runs from their first step to their files: `generate`, `resume`, and reading what they left."""
+
+import json
+import time
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+
+from lodestone.errors import SettingError
+from lodestone.export.asset import write_asset
+from lodestone.optimize.experiment import Experiment
+from lodestone.optimize.journal import Journal
+from lodestone.optimize.loop import optimize
+from lodestone.optimize.plain import from_plain, to_plain
+from lodestone.optimize.run_folder import RunFolder
+from lodestone.optimize.state import OptimizationState, load_scene, load_state, new_state
+from lodestone.priors.choose import open_prior
+from lodestone.priors.denoiser import Prior
+from lodestone.prompts.prompt import EncodedPrompt
+from lodestone.recipes.choose import Choice, build
+from lodestone.scenes.scene import AbstractScene
+from lodestone.storage import write_text
+
+__all__ = ["FinishedRun", "generate", "read_experiment", "read_scene", "resume"]
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run has led to."""
+
+    folder: RunFolder
+    scene: AbstractScene
+    files: tuple[Path, ...]
+    complete: bool
+    """False if the user interrupted it; `resume` continues."""
+
+
+def check_device(name: str) -> torch.device:
+    """The torch device of this name.
+
+    Raises: SettingError if there is none.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise SettingError(f"device is {name!r}: choose cpu or cuda") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SettingError("device is cuda, but this machine has no usable CUDA device: choose --device cpu")
+    if device.type not in ("cpu", "cuda"):
+        raise SettingError(f"device is {name!r}: choose cpu or cuda")
+    return device
+
+
+def generate(experiment: Experiment, *, output: Path, choice: Choice | None = None, quiet: bool = False) -> FinishedRun:
+    """Runs an experiment from the start and writes its asset.
+
+    Args:
+        experiment: what a recipe returned, edited as you like with `dataclasses.replace`.
+        output: a new run folder is made below it.
+        choice: the recipe that the experiment came from, so that `resume` can read the folder.
+        quiet: without progress line.
+
+    Raises: SettingError before any work starts if a setting cannot be met.
+    """
+    began = time.perf_counter()
+    device = check_device(experiment.device)
+    prior = open_prior(experiment.prior, device=device)
+    prompt = EncodedPrompt.encode(experiment.prompt, prior.text_encoder, device=device)
+    state = new_state(experiment, prompt.set_for_slot())
+    folder = RunFolder.create(output, experiment, to_plain(choice or Choice()))
+    return finish(experiment, folder, state, prompt, prior, began, quiet)
+
+
+def resume(path: Path, *, quiet: bool = False) -> FinishedRun:
+    """Continues a run from its newest checkpoint and writes its asset; needs only the folder."""
+    began = time.perf_counter()
+    folder = RunFolder(path)
+    experiment = read_experiment(folder)
+    device = check_device(experiment.device)
+    checkpoint = folder.last_checkpoint
+    prior = open_prior(experiment.prior, device=device)
+    prompt = EncodedPrompt.encode(experiment.prompt, prior.text_encoder, device=device)
+    state = load_state(checkpoint, experiment, prompt.set_for_slot())
+    return finish(experiment, folder, state, prompt, prior, began, quiet)
+
+
+def finish(
+    experiment: Experiment,
+    folder: RunFolder,
+    state: OptimizationState,
+    prompt: EncodedPrompt,
+    prior: Prior,
+    began: float,
+    quiet: bool,
+) -> FinishedRun:
+    """Optimizes what is left of the plan, then writes the last checkpoint, the asset and the time it took."""
+    plan = experiment.plan
+    loaded = time.perf_counter()
+    with Journal(
+        folder,
+        steps=plan.steps,
+        first=state.step,
+        preview_every=plan.preview_every,
+        checkpoint_every=plan.checkpoint_every,
+        quiet=quiet,
+    ) as journal:
+        complete = optimize(experiment, prior, prompt, state, journal)
+        if not folder.checkpoint(state.step).exists():
+            journal.checkpoint(state)
+    optimized = time.perf_counter()
+    files = write_asset(folder.asset, state.scene, prompt=experiment.prompt.text, camera=experiment.evaluation)
+    seconds = {"loading": loaded - began, "optimization": optimized - loaded, "files": time.perf_counter() - optimized}
+    phases = {f"step: {name}": total for name, total in journal.totals.items()}
+    report = {name: round(value, 3) for name, value in {**seconds, **phases}.items()}
+    write_text(folder.path / "timing.json", json.dumps(report, indent=2) + "\n")
+    return FinishedRun(folder, state.scene, tuple(files), complete)
+
+
+def read_experiment(folder: RunFolder) -> Experiment:
+    """The stored experiment: its recipe's result with the stored values laid over it.
+
+    Raises: SettingError if this is no run folder, one of another version, or a value has the wrong type.
+    """
+    stored = folder.read()
+    chosen = {field.name: stored[field.name] for field in fields(Choice) if field.name in stored}
+    values = stored.get("experiment")
+    if not isinstance(values, dict) or not isinstance(values.get("prompt"), dict):
+        raise SettingError(f"{folder.path / 'experiment.yaml'} describes no experiment: restore it from a copy")
+    default = build(from_plain(Choice(), chosen, "run"), str(values["prompt"].get("text", "")))
+    return from_plain(default, values)
+
+
+def read_scene(path: Path) -> tuple[AbstractScene, Experiment]:
+    """The newest scene of a run folder, and its experiment."""
+    folder = RunFolder(path)
+    experiment = read_experiment(folder)
+    return load_scene(folder.last_checkpoint, experiment), experiment

@@ -1,0 +1,1 @@
+"""What is optimized: scenes that render themselves from given cameras."""

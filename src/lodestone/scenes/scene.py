@@ -1,0 +1,86 @@
+"""The interface of every scene."""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lodestone.rendering.cameras import Cameras
+
+__all__ = ["AbstractScene", "AbstractSceneSettings", "ParameterGroup", "RenderStatistics", "Rendering", "StructureState"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenderStatistics:
+    """What density control reads after the backward pass."""
+
+    screen_offset: Float[Tensor, "v n 2"]
+    """Zeros added to the projected means; their gradient is the screen-space gradient in pixels."""
+    radii: Float[Tensor, "v n"]
+    """Screen radius in pixels, 0 where a primitive is not seen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """Pictures of a scene, channels last."""
+
+    color: Float[Tensor, "v h w 3"]
+    """Over the background, in [0, 1] up to the colours' own range."""
+    opacity: Float[Tensor, "v h w 1"]
+    depth: Float[Tensor, "v h w 1"]
+    """Expected camera depth of what is opaque; 0 where nothing is."""
+    normals: Float[Tensor, "v h w 3"] | None = None
+    statistics: RenderStatistics | None = None
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """One parameter with its learning rate, named as in the scene."""
+
+    name: str
+    parameter: nn.Parameter
+    learning_rate: float
+
+
+class AbstractScene(nn.Module, abc.ABC):
+    """A differentiable 3D representation."""
+
+    @abc.abstractmethod
+    def render(self, cameras: Cameras, background: Float[Tensor, "v 3"]) -> Rendering:
+        """Pictures from every camera over plain backgrounds."""
+
+    @abc.abstractmethod
+    def coverage(self) -> float:
+        """How much of the scene can be seen at all, 0 for an empty scene; the loop's watchdog reads it."""
+
+
+class AbstractSceneSettings(abc.ABC):
+    """How a scene begins, learns and changes its structure."""
+
+    @abc.abstractmethod
+    def create(self, rng: torch.Generator) -> AbstractScene:
+        """The scene before the first step."""
+
+    @abc.abstractmethod
+    def restore(self, tensors: Mapping[str, Tensor]) -> AbstractScene:
+        """The scene whose `state_dict` is given."""
+
+    @abc.abstractmethod
+    def parameter_groups(self, scene: AbstractScene, progress: float) -> list[ParameterGroup]:
+        """Every parameter with its learning rate at `progress` in [0, 1]."""
+
+    @abc.abstractmethod
+    def adapt(self, scene: AbstractScene, state: "StructureState", step: int, rng: torch.Generator) -> "StructureState":
+        """Changes the scene's structure after the optimizer's step; returns the state for the next one."""
+
+
+@dataclass(frozen=True)
+class StructureState:
+    """What changing the structure needs to know; plain tensors, so that checkpoints can hold it."""
+
+    optimizer: torch.optim.Optimizer
+    statistics: Mapping[str, Tensor]
+    seen: RenderStatistics | None = None

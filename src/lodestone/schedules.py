@@ -1,0 +1,73 @@
+"""Frozen schedules: a step of the optimization in, a number out. Nothing annealed in Lodestone is anything else."""
+
+import abc
+import bisect
+import math
+from dataclasses import dataclass
+
+__all__ = ["AbstractSchedule", "Constant", "Cosine", "Linear", "Piecewise", "Schedule"]
+
+
+class AbstractSchedule(abc.ABC):
+    """A number that depends on the step alone."""
+
+    @abc.abstractmethod
+    def __call__(self, step: int) -> float:
+        """The value at `step` (0 is the first)."""
+
+
+@dataclass(frozen=True)
+class Constant(AbstractSchedule):
+    """Always `value`."""
+
+    value: float
+
+    def __call__(self, step: int) -> float:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Linear(AbstractSchedule):
+    """From `start` to `end` in a straight line over `over` steps after step `begin`; flat before and after."""
+
+    start: float
+    end: float
+    over: int
+    begin: int = 0
+
+    def __call__(self, step: int) -> float:
+        return self.start + (self.end - self.start) * fraction(step, self.begin, self.over)
+
+
+@dataclass(frozen=True)
+class Cosine(AbstractSchedule):
+    """From `start` to `end` along half a cosine over `over` steps after step `begin`; flat before and after."""
+
+    start: float
+    end: float
+    over: int
+    begin: int = 0
+
+    def __call__(self, step: int) -> float:
+        eased = (1 - math.cos(math.pi * fraction(step, self.begin, self.over))) / 2
+        return self.start + (self.end - self.start) * eased
+
+
+@dataclass(frozen=True)
+class Piecewise(AbstractSchedule):
+    """`values[i]` from step `steps[i]` on; `steps` rises and begins with 0."""
+
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def __call__(self, step: int) -> float:
+        return self.values[max(0, bisect.bisect_right(self.steps, step) - 1)]
+
+
+def fraction(step: int, begin: int, over: int) -> float:
+    """How much of the stretch `[begin, begin + over]` is behind us, in [0, 1]."""
+    return min(1.0, max(0.0, (step - begin) / over)) if over > 0 else float(step >= begin)
+
+
+Schedule = Constant | Linear | Cosine | Piecewise
+"""Every schedule that a run folder can store."""
