@@ -33,8 +33,8 @@ def call_in_precision(
     if dtype is not torch.float16 or not torch.is_grad_enabled():
         return network(*(tensor.to(dtype) for tensor in inputs)).to(caller)
     scale = GradientScale(torch.ones(()))
-    lowered = [LowerGradient.apply(tensor.float(), scale).to(dtype) for tensor in inputs]  # type: ignore[no-untyped-call]
-    raised: Tensor = RaiseGradient.apply(network(*lowered).float(), scale)  # type: ignore[no-untyped-call]
+    lowered = [LowerGradient.apply(tensor.float(), scale).to(dtype) for tensor in inputs]
+    raised: Tensor = RaiseGradient.apply(network(*lowered).float(), scale)
     return raised.to(caller)
 
 

@@ -1,7 +1,8 @@
 """Pretrained components on disk: one sub-folder for each network, in the layout of diffusers.
 
 A component is checked before its library is imported: its configuration is JSON and names the expected class, and its
-weights are whole safetensors files. Pickled weights (`.bin`, `.ckpt`, `.pt`) are never opened. Nothing here uses the network.
+weights are whole safetensors files. Pickled weights (`.bin`, `.ckpt`, `.pt`) are never opened, and nothing here goes
+online.
 """
 
 import json
@@ -126,15 +127,19 @@ class Component:
         except (OSError, ValueError, RuntimeError, TypeError, KeyError, AttributeError, ImportError) as error:
             raise SettingError(self.unfit(" ".join(str(error).split())[:200])) from error
         self.check_report(report)
+        for parameter in model.parameters():
+            # Weights may be views into the file, at any alignment: a copy of their own makes results the same to the
+            # bit however the file is laid out, and keeps them when the file is replaced.
+            parameter.data = parameter.data.clone()
         return model.eval().requires_grad_(False)
 
     def check_report(self, report: dict[str, Any]) -> None:
         """Refuses weights that leave a parameter untouched or have no place, which libraries only log."""
         left_over = [key for key in report["unexpected_keys"] if not any(part in key for part in UNUSED)]
-        problems = {"lacks": report["missing_keys"], "has no place for": left_over, "differs at": report["mismatched_keys"]}
-        for problem, keys in problems.items():
+        missing, resized = report["missing_keys"], report["mismatched_keys"]
+        for problem, keys in (("they lack", missing), ("it has no place for", left_over), ("they differ at", resized)):
             if keys:
-                raise SettingError(self.unfit(f"it {problem} {sorted(map(str, keys))[0]}"))
+                raise SettingError(self.unfit(f"{problem} {sorted(map(str, keys))[0]}"))
 
     def unfit(self, detail: str) -> str:
         """The sentence for weights that are not the ones of the configuration."""

@@ -2,13 +2,16 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from lodestone.errors import SettingError
-from lodestone.export.asset import write_asset
+from lodestone.export.asset import SplatFormat, gaussians_of, render_frames, write_asset, write_splats
+from lodestone.export.pictures import to_bytes, write_picture, write_turntable
 from lodestone.optimize.experiment import Experiment
 from lodestone.optimize.journal import Journal
 from lodestone.optimize.loop import optimize
@@ -17,12 +20,24 @@ from lodestone.optimize.run_folder import RunFolder
 from lodestone.optimize.state import OptimizationState, load_scene, load_state, new_state
 from lodestone.priors.choose import open_prior
 from lodestone.priors.denoiser import Prior
-from lodestone.prompts.prompt import EncodedPrompt
+from lodestone.priors.sampling import sample
+from lodestone.prompts.conditioning import ConditioningSet
+from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
 from lodestone.recipes.choose import Choice, build
 from lodestone.scenes.scene import AbstractScene
 from lodestone.storage import write_text
 
-__all__ = ["FinishedRun", "generate", "read_experiment", "read_scene", "resume"]
+__all__ = [
+    "FinishedRun",
+    "check_device",
+    "export_run",
+    "generate",
+    "read_experiment",
+    "read_scene",
+    "render_run",
+    "resume",
+    "sample_prior",
+]
 
 
 @dataclass(frozen=True)
@@ -52,13 +67,26 @@ def check_device(name: str) -> torch.device:
     return device
 
 
-def generate(experiment: Experiment, *, output: Path, choice: Choice | None = None, quiet: bool = False) -> FinishedRun:
+def encode(experiment: Experiment, prior: Prior, device: torch.device) -> EncodedPrompt:
+    """The prompt as the prior understands it, on the prior's device."""
+    return EncodedPrompt.encode(experiment.prompt, prior.text_encoder).map(lambda tensor: tensor.to(device))
+
+
+def generate(
+    experiment: Experiment,
+    *,
+    output: Path,
+    choice: Choice | None = None,
+    formats: Sequence[SplatFormat] = (SplatFormat.PLY,),
+    quiet: bool = False,
+) -> FinishedRun:
     """Runs an experiment from the start and writes its asset.
 
     Args:
         experiment: what a recipe returned, edited as you like with `dataclasses.replace`.
         output: a new run folder is made below it.
         choice: the recipe that the experiment came from, so that `resume` can read the folder.
+        formats: of the splat files.
         quiet: without progress line.
 
     Raises: SettingError before any work starts if a setting cannot be met.
@@ -66,23 +94,25 @@ def generate(experiment: Experiment, *, output: Path, choice: Choice | None = No
     began = time.perf_counter()
     device = check_device(experiment.device)
     prior = open_prior(experiment.prior, device=device)
-    prompt = EncodedPrompt.encode(experiment.prompt, prior.text_encoder, device=device)
-    state = new_state(experiment, prompt.set_for_slot())
-    folder = RunFolder.create(output, experiment, to_plain(choice or Choice()))
-    return finish(experiment, folder, state, prompt, prior, began, quiet)
+    prompt = encode(experiment, prior, device)
+    state = new_state(experiment, prompt.conditioning())
+    origin = {**to_plain(choice or Choice()), "formats": [str(wanted) for wanted in formats]}
+    folder = RunFolder.create(output, experiment, origin)
+    return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
 
 
 def resume(path: Path, *, quiet: bool = False) -> FinishedRun:
     """Continues a run from its newest checkpoint and writes its asset; needs only the folder."""
     began = time.perf_counter()
     folder = RunFolder(path)
+    formats = [SplatFormat(wanted) for wanted in folder.read().get("formats", ["ply"])]
     experiment = read_experiment(folder)
     device = check_device(experiment.device)
     checkpoint = folder.last_checkpoint
     prior = open_prior(experiment.prior, device=device)
-    prompt = EncodedPrompt.encode(experiment.prompt, prior.text_encoder, device=device)
-    state = load_state(checkpoint, experiment, prompt.set_for_slot())
-    return finish(experiment, folder, state, prompt, prior, began, quiet)
+    prompt = encode(experiment, prior, device)
+    state = load_state(checkpoint, experiment, prompt.conditioning())
+    return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
 
 
 def finish(
@@ -92,6 +122,7 @@ def finish(
     prompt: EncodedPrompt,
     prior: Prior,
     began: float,
+    formats: Sequence[SplatFormat],
     quiet: bool,
 ) -> FinishedRun:
     """Optimizes what is left of the plan, then writes the last checkpoint, the asset and the time it took."""
@@ -109,7 +140,8 @@ def finish(
         if not folder.checkpoint(state.step).exists():
             journal.checkpoint(state)
     optimized = time.perf_counter()
-    files = write_asset(folder.asset, state.scene, prompt=experiment.prompt.text, camera=experiment.evaluation)
+    text, camera = experiment.prompt.text, experiment.evaluation
+    files = write_asset(folder.asset, state.scene, prompt=text, formats=formats, camera=camera)
     seconds = {"loading": loaded - began, "optimization": optimized - loaded, "files": time.perf_counter() - optimized}
     phases = {f"step: {name}": total for name, total in journal.totals.items()}
     report = {name: round(value, 3) for name, value in {**seconds, **phases}.items()}
@@ -129,6 +161,38 @@ def read_experiment(folder: RunFolder) -> Experiment:
         raise SettingError(f"{folder.path / 'experiment.yaml'} describes no experiment: restore it from a copy")
     default = build(from_plain(Choice(), chosen, "run"), str(values["prompt"].get("text", "")))
     return from_plain(default, values)
+
+
+def render_run(path: Path, *, views: int, size: int, output: Path | None = None) -> list[Path]:
+    """Numbered pictures of a full turn around a run's newest scene, and a turntable of them."""
+    scene, experiment = read_scene(path)
+    folder = output or path / f"render-{views}x{size}"
+    frames = list(render_frames(scene, views, size, camera=experiment.evaluation))
+    for index, frame in enumerate(frames):
+        write_picture(folder / f"{index:04d}.png", Image.fromarray(frame))
+    return write_turntable(folder, frames)
+
+
+def export_run(path: Path, formats: Sequence[SplatFormat], *, output: Path | None = None) -> list[Path]:
+    """A run's newest scene in other file formats."""
+    scene, _ = read_scene(path)
+    folder = output or RunFolder(path).asset
+    return [write_splats(folder, gaussians_of(scene, wanted), wanted) for wanted in formats]
+
+
+def sample_prior(
+    *, prompt: str, choice: str, count: int, steps: int, guidance_scale: float, seed: int, device: str, output: Path
+) -> None:
+    """Draws samples of a prior into one picture."""
+    place = check_device(device)
+    prior = open_prior(choice, device=place)
+    encoded = EncodedPrompt.encode(PromptSettings(text=prompt, view_dependent=False), prior.text_encoder)
+    one = encoded.map(lambda tensor: tensor.to(place))
+    rows = ConditioningSet(positive=one.directions.take(torch.zeros(count).long()), null=one.null.expand(count))
+    rng = torch.Generator().manual_seed(seed)
+    latents = sample(prior.denoiser, rows, steps=steps, guidance_scale=guidance_scale, rng=rng)
+    strip = torch.cat(list(prior.autoencoder.decode(latents)), dim=2).permute(1, 2, 0)
+    write_picture(output, Image.fromarray(to_bytes(strip)))
 
 
 def read_scene(path: Path) -> tuple[AbstractScene, Experiment]:

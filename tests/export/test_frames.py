@@ -3,7 +3,7 @@
 from dataclasses import fields
 
 import torch
-from arrow import arrow, covariances, random_gaussians
+from golden_arrow import arrow, covariances, random_gaussians
 
 from lodestone.export.frames import from_file_frame, points_to_file_frame, to_file_frame
 

@@ -8,7 +8,7 @@ import gsply
 import numpy as np
 import pytest
 import torch
-from arrow import PARTS, arrow, covariances, random_gaussians
+from golden_arrow import PARTS, arrow, covariances, random_gaussians
 
 from lodestone.errors import SettingError
 from lodestone.export.frames import points_to_file_frame, to_file_frame
@@ -125,7 +125,7 @@ def test_non_finite_records_are_dropped_when_read(tmp_path: Path) -> None:
 
 
 def test_missing_file() -> None:
-    with pytest.raises(SettingError, match="cannot read the splat file .*nowhere.ply"):
+    with pytest.raises(SettingError, match=r"cannot read the splat file nowhere\.ply"):
         read_ply(Path("nowhere.ply"))
 
 
@@ -144,7 +144,7 @@ def test_truncated_header(tmp_path: Path) -> None:
     contents = path.read_bytes()
     for length in (0, 3, 100, contents.index(b"end_header"), contents.index(b"end_header") + len(b"end_header")):
         path.write_bytes(contents[:length])
-        with pytest.raises(SettingError, match="is not a .ply file"):
+        with pytest.raises(SettingError, match=r"is not a \.ply file"):
             read_ply(path)
 
 
@@ -171,7 +171,7 @@ def test_foreign_files_are_refused(tmp_path: Path, header: str, message: str) ->
 
 def test_pictures_are_refused(tmp_path: Path) -> None:
     (tmp_path / "picture.ply").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(300))
-    with pytest.raises(SettingError, match="is not a .ply file"):
+    with pytest.raises(SettingError, match=r"is not a \.ply file"):
         read_ply(tmp_path / "picture.ply")
 
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from arrow import arrow
+from golden_arrow import arrow
 
 from lodestone.errors import SettingError
-from lodestone.export.pruning import FAINTEST, keep_visible
+from lodestone.export.pruning import FAINTEST, keep_visible, select
 
 
 def test_faintest_is_the_logit_of_one_255th() -> None:
@@ -21,6 +21,11 @@ def test_non_finite_and_faint_gaussians_are_dropped() -> None:
     raw.opacity_logits[2] = FAINTEST - 1e-3
     kept = keep_visible(raw)
     assert torch.equal(kept.means, arrow().means[3:])
+
+
+def test_a_scene_without_gaussians_is_refused() -> None:
+    with pytest.raises(SettingError, match="none of the scene's 0 Gaussians"):
+        keep_visible(select(arrow(), torch.zeros(4, dtype=torch.bool)))
 
 
 def test_parameters_lose_their_graph() -> None:

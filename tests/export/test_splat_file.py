@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from arrow import arrow, covariances, random_gaussians
+from golden_arrow import arrow, covariances, random_gaussians
 
 from lodestone.errors import SettingError
 from lodestone.export.frames import to_file_frame
@@ -98,13 +98,13 @@ def test_truncated_files_are_refused(tmp_path: Path, length: int) -> None:
     path = tmp_path / "cloud.splat"
     write_splat(path, random_gaussians(100))
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(SettingError, match="truncated or not a .splat file"):
+    with pytest.raises(SettingError, match=r"truncated or not a \.splat file"):
         read_splat(path)
 
 
 def test_foreign_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "ones.splat").write_bytes(b"\xff" * 64)
-    with pytest.raises(SettingError, match="is not a .splat file"):
+    with pytest.raises(SettingError, match=r"is not a \.splat file"):
         read_splat(tmp_path / "ones.splat")
 
 

@@ -5,7 +5,8 @@ The network predicts the clean picture from `x_t = alpha_t x + sigma_t eps` and 
     E_{x, y, t, eps}  min(1 / sigma_t^2, 5) || D(x_t, t, y) - x ||^2
 
 (clean prediction with a clamped signal-to-noise weight, after Hang et al. 2023, arXiv 2303.09556). A share of the
-captions is dropped, so that the same network is the unconditional model (Ho & Salimans 2022, arXiv 2207.12598).
+captions is dropped, so that the same network is the unconditional model (Ho & Salimans 2022, arXiv 2207.12598). Before
+it, a draft network learns the mean picture of each caption (`lodestone.prompts.draft`), which the denoiser is shown.
 """
 
 import json
@@ -20,11 +21,12 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import affine_grid, grid_sample, pixel_unshuffle
+from torch.nn.functional import affine_grid, grid_sample, interpolate, pixel_unshuffle
 
 from lodestone.data.captions import vary
 from lodestone.data.emoji import EmojiSet, load_emoji
 from lodestone.errors import SettingError
+from lodestone.prompts.draft import DRAFT_SIDE, DraftNetwork, draft_channels
 from lodestone.prompts.text_encoder import MiniLM
 from lodestone.storage import load_tensors, save_tensors, write_text
 
@@ -48,10 +50,12 @@ class TrainingSettings:
     caption_drop: float = 0.1
     solid_share: float = 0.9
     """Share of the batches' pictures that show a thing with a body."""
-    white_share: float = 0.5
+    white_share: float = 0.7
     """Share of white backgrounds; the others are plain random colours."""
     channels: tuple[int, ...] = (64, 128, 256)
     space_to_depth: int = 4
+    draft_steps: int = 4_000
+    draft_hidden: int = 512
     tokens: int = 16
     caption_variants: int = 12
     time_power: float = 0.7
@@ -74,6 +78,8 @@ class Batch:
     pictures: Float[Tensor, "b c h w"]
     tokens: Float[Tensor, "b length dim"]
     pooled: Float[Tensor, "b dim"]
+    kept: Float[Tensor, " b"]
+    """0 where the caption was dropped, 1 elsewhere."""
 
 
 def unet_configuration(settings: TrainingSettings) -> dict[str, Any]:
@@ -83,7 +89,7 @@ def unet_configuration(settings: TrainingSettings) -> dict[str, Any]:
     down = tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in attention)
     return {
         "sample_size": side,
-        "in_channels": depth,
+        "in_channels": depth + 6 * (DRAFT_SIDE // side) ** 2,
         "out_channels": depth,
         "block_out_channels": settings.channels,
         "down_block_types": down,
@@ -121,9 +127,9 @@ def encode_captions(pictures: EmojiSet, settings: TrainingSettings) -> Captions:
 def augment(rgba: Float[Tensor, "b 4 h w"], rng: torch.Generator) -> Float[Tensor, "b 4 h w"]:
     """Small scale, shift and mirror of premultiplied pictures; what comes in from outside is transparent."""
     count = rgba.shape[0]
-    scale = 1 + 0.1 * (2 * torch.rand(count, generator=rng) - 1)
+    scale = 1 + 0.05 * (2 * torch.rand(count, generator=rng) - 1)
     mirror = torch.where(torch.rand(count, generator=rng) < 0.5, -1.0, 1.0)
-    shift = 0.08 * (2 * torch.rand(count, 2, generator=rng) - 1)
+    shift = 0.05 * (2 * torch.rand(count, 2, generator=rng) - 1)
     zero = torch.zeros(count)
     rows = torch.stack([scale * mirror, zero, shift[:, 0], zero, scale, shift[:, 1]], dim=1)
     grid = affine_grid(rows.view(count, 2, 3), list(rgba.shape), align_corners=False)
@@ -160,7 +166,7 @@ class PictureSource:
         variant = torch.randint(self.settings.caption_variants, (count,), generator=rng)
         kept = (torch.rand(count, generator=rng) >= self.settings.caption_drop).float()
         tokens = self.captions.tokens[chosen, variant].float() * kept[:, None, None]
-        return Batch(2 * color - 1, tokens, self.captions.pooled[chosen, variant] * kept[:, None])
+        return Batch(2 * color - 1, tokens, self.captions.pooled[chosen, variant] * kept[:, None], kept)
 
 
 def draw_times(count: int, power: float, rng: torch.Generator) -> Int[Tensor, " b"]:
@@ -169,7 +175,12 @@ def draw_times(count: int, power: float, rng: torch.Generator) -> Int[Tensor, " 
 
 
 def denoising_loss(
-    unet: nn.Module, batch: Batch, alphas_cumprod: Float[Tensor, " 1000"], settings: TrainingSettings, rng: torch.Generator
+    unet: nn.Module,
+    draft: DraftNetwork,
+    batch: Batch,
+    alphas_cumprod: Float[Tensor, " 1000"],
+    settings: TrainingSettings,
+    rng: torch.Generator,
 ) -> Float[Tensor, ""]:
     """The loss of the module's docstring, averaged over entries."""
     clean = pixel_unshuffle(batch.pictures, settings.space_to_depth)
@@ -177,10 +188,32 @@ def denoising_loss(
     t = draw_times(len(clean), settings.time_power, rng).to(clean.device)
     alpha_bar = alphas_cumprod[t][:, None, None, None]
     noisy = alpha_bar.sqrt() * clean + (1 - alpha_bar).sqrt() * noise
-    noisy = noisy.contiguous(memory_format=torch.channels_last)
-    predicted = unet(noisy, t, encoder_hidden_states=batch.tokens, class_labels=batch.pooled).sample
+    picture = draft_channels(draft(batch.pooled), clean.shape[-1]) * batch.kept[:, None, None, None]
+    inputs = torch.cat([noisy, picture], dim=1).contiguous(memory_format=torch.channels_last)
+    predicted = unet(inputs, t, encoder_hidden_states=batch.tokens, class_labels=batch.pooled).sample
     weight = (1 / (1 - alpha_bar)).clamp(max=5)
     return (weight * (predicted - clean).square()).mean()
+
+
+def fit_draft(draft: DraftNetwork, source: "PictureSource", settings: TrainingSettings) -> float:
+    """Regresses the white, unmoved pictures from their captions by least squares; returns the last mean loss."""
+    rng = torch.Generator().manual_seed(settings.seed)
+    white = 2 * (source.premultiplied[:, :3] + (1 - source.premultiplied[:, 3:])) - 1
+    targets = interpolate(white, size=DRAFT_SIDE, mode="area")
+    optimizer = torch.optim.Adam(draft.parameters(), lr=2e-3)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.draft_steps)
+    recent = 0.0
+    for _ in range(settings.draft_steps):
+        chosen = torch.multinomial(source.weights, 256, replacement=True, generator=rng)
+        variant = torch.randint(settings.caption_variants, (256,), generator=rng)
+        loss = (draft(source.captions.pooled[chosen, variant]) - targets[chosen]).square().mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        falling.step()
+        recent = 0.98 * recent + 0.02 * float(loss.detach())
+    draft.requires_grad_(False)
+    return recent
 
 
 def learning_rate(step: int, settings: TrainingSettings) -> float:
@@ -199,6 +232,7 @@ class Training:
         torch.manual_seed(settings.seed)
         self.settings, self.device = settings, device
         self.unet = UNet2DConditionModel(**unet_configuration(settings)).to(device, memory_format=torch.channels_last)
+        self.draft = DraftNetwork(hidden=settings.draft_hidden)
         self.scheduler = DDPMScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="sample", clip_sample=False)
         self.alphas_cumprod = self.scheduler.alphas_cumprod.to(device)
         self.average = {name: p.detach().clone() for name, p in self.unet.named_parameters()}
@@ -212,10 +246,10 @@ class Training:
     def advance(self, source: PictureSource) -> float:
         """One optimization step; returns its loss."""
         drawn = source.draw(self.rng)
-        batch = Batch(drawn.pictures.to(self.device), drawn.tokens.to(self.device), drawn.pooled.to(self.device))
+        batch = Batch(drawn.pictures.to(self.device), drawn.tokens.to(self.device), drawn.pooled.to(self.device), drawn.kept.to(self.device))
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.settings)
-        loss = denoising_loss(self.unet, batch, self.alphas_cumprod, self.settings, self.rng)
+        loss = denoising_loss(self.unet, self.draft, batch, self.alphas_cumprod, self.settings, self.rng)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
@@ -242,7 +276,8 @@ class Training:
         }
         network = {f"unet.{name}": p for name, p in named.items()}
         average = {f"average.{name}": p for name, p in self.average.items()}
-        return {**network, **average, **moments, "generator": self.rng.get_state()}
+        draft = {f"draft.{name}": p for name, p in self.draft.named_parameters()}
+        return {**network, **average, **moments, **draft, "generator": self.rng.get_state()}
 
     def save(self, folder: Path) -> None:
         """Writes the checkpoint and the diffusers-format prior with averaged weights."""
@@ -259,6 +294,8 @@ class Training:
         tensors, metadata = load_tensors(folder / "training.safetensors")
         self.step, self.losses = metadata["step"], [tuple(entry) for entry in metadata["losses"]]
         self.rng.set_state(tensors["generator"])
+        for name, p in self.draft.named_parameters():
+            p.copy_(tensors[f"draft.{name}"])
         for name, p in self.unet.named_parameters():
             if f"unet.{name}" not in tensors or tensors[f"unet.{name}"].shape != p.shape:
                 raise SettingError(f"{folder} holds another network: train into another --output folder")
@@ -276,6 +313,8 @@ def export(training: Training, folder: Path) -> None:
     copy.load_state_dict({name: p.cpu() for name, p in training.average.items()})
     copy.half().save_pretrained(folder / "unet")
     training.scheduler.save_pretrained(folder / "scheduler")
+    draft = {name: p.half() for name, p in training.draft.state_dict().items()}
+    save_tensors(folder / "draft.safetensors", draft, {"hidden": training.settings.draft_hidden})
     index = {
         "_class_name": "LodestonePipeline",
         "unet": ["diffusers", "UNet2DConditionModel"],
@@ -307,8 +346,12 @@ def train(
     training = Training(settings, device)
     if (folder / "training.safetensors").exists():
         training.restore(folder)
+        training.draft.requires_grad_(False)
         report(f"resuming at step {training.step}")
     source = PictureSource.load(settings)
+    if training.step == 0:
+        report(f"draft network: mean squared error {fit_draft(training.draft, source, settings):.4f}")
+    training.draft.to(device)
     recent: list[float] = []
     began, first = time.monotonic(), training.step
     while training.step < settings.steps:

@@ -20,6 +20,6 @@ class ClassifierScoreDistillation(AbstractEstimator):
     """
 
     def residual(self, denoiser: AbstractDenoiser, noised: Noised, conditioning: ConditioningSet) -> Residual:
-        pair = [conditioning.positive, conditioning.null]
+        pair = [conditioning.positive, conditioning.baseline]
         positive, null = (p.noise for p in predict_each(denoiser, noised.noisy, noised.t, pair))
         return Residual(positive - null, {"positive": positive, "null": null}, denoiser_calls=2)

@@ -64,8 +64,7 @@ class LearnedNullEmbedding(AbstractAdaptiveEstimator):
         return Residual(value, {"positive": positive, "null": learned, "noise": noised.noise}, denoiser_calls=2)
 
     def slot(self, conditioning: ConditioningSet) -> LearnedNull:
-        start = conditioning.null if conditioning.negative is None else conditioning.negative
-        return LearnedNull(start.take(torch.tensor([0], device=start.tokens.device)))
+        return LearnedNull(conditioning.baseline.take(torch.tensor([0], device=conditioning.null.tokens.device)))
 
     def auxiliary_loss(
         self, denoiser: AbstractDenoiser, latents: Latents, conditioning: ConditioningSet, rng: torch.Generator

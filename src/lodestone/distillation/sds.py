@@ -23,7 +23,7 @@ class ScoreDistillation(AbstractEstimator):
     guidance_scale: float = 100.0
 
     def residual(self, denoiser: AbstractDenoiser, noised: Noised, conditioning: ConditioningSet) -> Residual:
-        pair = [conditioning.positive, conditioning.null]
+        pair = [conditioning.positive, conditioning.baseline]
         positive, null = (p.noise for p in predict_each(denoiser, noised.noisy, noised.t, pair))
         value = guided(positive, null, self.guidance_scale) - noised.noise
         return Residual(value, {"positive": positive, "null": null, "noise": noised.noise}, denoiser_calls=2)

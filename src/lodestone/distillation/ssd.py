@@ -38,7 +38,7 @@ class StableScoreDistillation(AbstractEstimator):
             raise SettingError(f"estimator.threshold is {self.threshold}: choose a fraction of the schedule in [0, 1]")
 
     def residual(self, denoiser: AbstractDenoiser, noised: Noised, conditioning: ConditioningSet) -> Residual:
-        pair = [conditioning.positive, conditioning.null]
+        pair = [conditioning.positive, conditioning.baseline]
         positive, null = (p.noise for p in predict_each(denoiser, noised.noisy, noised.t, pair))
         disengaging = positive - null
         seeking = positive - over_batch(projection(positive, noised.noise)) * noised.noise

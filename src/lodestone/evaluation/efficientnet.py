@@ -66,8 +66,8 @@ class InvertedBottleneck(nn.Module):
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d i j"]:
         hidden = relu6(self.bn0(self.expand_conv(x))) if self.expands else x
         hidden = relu6(self.bn1(self.depthwise_conv(hidden)))
-        hidden = self.bn2(self.project_conv(hidden))
-        return x + hidden if self.shortcut else hidden
+        projected: Tensor = self.bn2(self.project_conv(hidden))
+        return x + projected if self.shortcut else projected
 
 
 class EfficientNetLite0(nn.Module):
@@ -92,7 +92,8 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, images: Images) -> Float[Tensor, "b 1000"]:
         """Logits of the ImageNet classes, in their usual order."""
-        return self.fc(self.features(images))
+        logits: Tensor = self.fc(self.features(images))
+        return logits
 
 
 def blocks() -> list[InvertedBottleneck]:

@@ -7,9 +7,11 @@ scene on white and every picture p of the shipped set on white,
 
 and the rank of the scene is the place of the picture whose name was the prompt, 1 being the best of all.
 
-The mean is over all given views. An object that is right from one side only must not pass, and the best view alone
-would let it; see `docs` of the benchmark for the measured difference. The shipped pictures show fronts, so a faithful
-back lowers the score a little: compare ranks only between equal sets of views.
+The mean is over all given views, because an object that is right from one side only must not pass. Measured on 16
+pictures blown up into reliefs and seen from 8 sides (`benchmarks/recognition_relief.py`): painting the back plain takes
+recall@1 of the mean from 0.75 to 0.38, that of the best view only from 0.94 to 0.88. The price is that narrow sides and
+faithful backs, which no shipped picture shows, lower the score of good objects too: compare ranks only between equal
+sets of views, and scenes with scenes.
 """
 
 import hashlib

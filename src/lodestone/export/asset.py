@@ -9,7 +9,6 @@ from jaxtyping import UInt8
 
 from lodestone.errors import SettingError
 from lodestone.export.pictures import (
-    EvaluationCamera,
     contact_sheet,
     render_views,
     to_bytes,
@@ -18,6 +17,7 @@ from lodestone.export.pictures import (
 )
 from lodestone.export.ply import write_ply
 from lodestone.export.splat_file import write_splat
+from lodestone.rendering.cameras import EvaluationCamera
 from lodestone.scenes.gaussians import GaussianScene, RawGaussians
 from lodestone.scenes.scene import AbstractScene
 

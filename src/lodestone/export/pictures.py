@@ -6,7 +6,7 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from lodestone.errors import SettingError
-from lodestone.rendering.cameras import Viewpoints, turntable
+from lodestone.rendering.cameras import EvaluationCamera, Viewpoints
 from lodestone.scenes.scene import AbstractScene, Rendering
 from lodestone.storage import write_atomically
 
@@ -24,7 +24,6 @@ __all__ = [
     "AZIMUTHS",
     "ELEVATIONS",
     "GUTTER",
-    "EvaluationCamera",
     "contact_sheet",
     "preview_strip",
     "render_views",
@@ -46,20 +45,6 @@ CHUNK = 4
 """Views rendered at once: bounds the memory."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationCamera:
-    """The orbit from which finished scenes are looked at; degrees and world units."""
-
-    distance: float
-    field_of_view: float
-    """Vertical opening angle."""
-    elevation: float = 15.0
-
-    def viewpoints(self, count: int) -> Viewpoints:
-        """Evenly spaced viewpoints for a full turn that begins at the front."""
-        return turntable(count, elevation=self.elevation, distance=self.distance, field_of_view=self.field_of_view)
 
 
 def render_views(scene: AbstractScene, viewpoints: Viewpoints, size: int) -> Iterator[Rendering]:
@@ -144,7 +129,7 @@ def write_picture(path: Path, picture: Image.Image) -> None:
 
     Raises: SettingError if the file cannot be written.
     """
-    write_atomically(path, lambda temporary: picture.save(temporary))
+    write_atomically(path, picture.save)
 
 
 def write_turntable(folder: Path, frames: Iterable[UInt8[np.ndarray, "h w 3"]], *, frame_rate: int = 24) -> list[Path]:

@@ -18,7 +18,7 @@ FAINTEST = math.log(1 / 254)
 
 def finite(raw: RawGaussians) -> Bool[Tensor, " n"]:
     """Where every parameter is a finite number."""
-    columns = [getattr(raw, field.name).reshape(len(raw), -1) for field in fields(raw)]
+    columns = [getattr(raw, field.name).unsqueeze(-1).flatten(1) for field in fields(raw)]
     return torch.cat(columns, dim=-1).isfinite().all(dim=-1)
 
 

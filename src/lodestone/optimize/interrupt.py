@@ -2,7 +2,6 @@
 
 import signal
 from types import FrameType, TracebackType
-from typing import Self
 
 __all__ = ["GracefulInterrupt"]
 
@@ -13,7 +12,7 @@ class GracefulInterrupt:
     def __init__(self) -> None:
         self.requested = False
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "GracefulInterrupt":
         self.previous = signal.getsignal(signal.SIGINT)
         self.installed = self.previous is signal.default_int_handler  # elsewhere (threads, notebooks) leave it alone
         if self.installed:

@@ -5,12 +5,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, TextIO
+from typing import TextIO
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lodestone.distillation.estimator import StepSettings
-from lodestone.export.pictures import preview_strip, save_picture
+from lodestone.export.pictures import preview_strip, write_picture
 from lodestone.optimize.run_folder import RunFolder
 from lodestone.optimize.state import OptimizationState, save_state
 from lodestone.scenes.scene import Rendering
@@ -70,7 +70,7 @@ class Journal:
         self.task: TaskID
         self.metrics: TextIO
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Journal":
         file = self.folder.path / "metrics.jsonl"
         kept = file.read_text(encoding="utf-8").splitlines()[: self.first] if file.exists() else []
         write_text(file, "".join(line + "\n" for line in kept))
@@ -92,7 +92,7 @@ class Journal:
             self.totals[phase] = self.totals.get(phase, 0.0) + seconds
         self.show(state.step)
         if self.preview_every and state.step % self.preview_every == 0:
-            save_picture(self.folder.path / "preview" / f"step-{state.step:06d}.png", preview_strip(rendering))
+            write_picture(self.folder.path / "preview" / f"step-{state.step:06d}.png", preview_strip(rendering))
         if state.step % self.checkpoint_every == 0:
             self.checkpoint(state)
 

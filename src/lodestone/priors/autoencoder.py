@@ -17,7 +17,7 @@ __all__ = ["SpaceToDepth", "VariationalAutoencoder"]
 
 
 class SpaceToDepth(AbstractAutoencoder):
-    """Pictures scaled to [-1, 1], each `factor` x `factor` block of pixels moved into channels; factor 1 keeps pixels."""
+    """Pictures scaled to [-1, 1], each `factor` x `factor` block of pixels moved into channels; 1 keeps pixels."""
 
     def __init__(self, factor: int = 1) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class SpaceToDepth(AbstractAutoencoder):
 
 
 class VariationalAutoencoder(AbstractAutoencoder):
-    """A diffusers `AutoencoderKL`: `z = scaling_factor * mean(encoder(2 x - 1))` (Rombach et al. 2022, arXiv 2112.10752).
+    """A diffusers `AutoencoderKL`: `z = scaling_factor * mean(encoder(2 x - 1))` (Rombach et al., arXiv 2112.10752).
 
     The mean of the posterior is used, not a sample, so that the gradient has no noise of its own. The networks run in
     their own dtype; pictures and latents keep the caller's, and gradients through float16 weights are rescaled on the
@@ -44,7 +44,8 @@ class VariationalAutoencoder(AbstractAutoencoder):
 
     def encode(self, images: Images) -> Latents:
         mean = call_in_precision(self.posterior_mean, self.vae.dtype, 2 * images - 1)
-        return mean * self.vae.config.scaling_factor
+        scale: float = self.vae.config.scaling_factor
+        return mean * scale
 
     def decode(self, latents: Latents) -> Images:
         pictures = call_in_precision(self.mean_picture, self.vae.dtype, latents / self.vae.config.scaling_factor)

@@ -15,8 +15,8 @@ def open_prior(choice: str, *, device: torch.device) -> Prior:
     """Loads the prior that `choice` names.
 
     Args:
-        choice: `embedded`, `empirical`, a folder (of the embedded prior's or of Stable Diffusion's format), an alias such
-            as `sd21-base`, or a hub id `owner/name`; write `./name` for a folder of the same name as one of the others.
+        choice: `embedded`, `empirical`, a folder (of the embedded prior's or of Stable Diffusion's format), an alias
+            such as `sd21-base`, or a hub id `owner/name`; `./name` is always a folder.
         device: where its networks live.
 
     Raises: SettingError if there is no such prior or if it cannot be loaded.

@@ -11,7 +11,6 @@ One network output has three exact views. With `x_t = alpha x + sigma eps` and t
 import abc
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
 from torch import nn
 
@@ -43,7 +42,7 @@ class Prediction:
     velocity: Latents
 
     @classmethod
-    def of(cls, kind: PredictionType, output: Latents, noisy: Latents, t: Times, schedule: NoiseSchedule) -> Self:
+    def of(cls, kind: PredictionType, output: Latents, noisy: Latents, t: Times, schedule: NoiseSchedule) -> "Prediction":
         """Reads `output` as `kind` and derives the other two views."""
         alpha, sigma = over_batch(schedule.alpha(t)), over_batch(schedule.sigma(t))
         match kind:

@@ -1,10 +1,12 @@
 """The embedded prior: the small text-conditioned pixel-space model that ships with the package.
 
 It is trained by `lodestone.data.train_prior`, whose `export` writes the folder that is read here: a diffusers U-Net and
-scheduler, and a `model_index.json` that names the exact autoencoder (blocks of pixels moved into channels) and the text
-encoder (MiniLM token states).
+scheduler, a draft network, and a `model_index.json` that names the exact autoencoder (blocks of pixels moved into
+channels) and the text encoder (MiniLM token states). A folder without a draft network is read as well.
 """
 
+import hashlib
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,18 @@ from lodestone.priors.autoencoder import SpaceToDepth
 from lodestone.priors.denoiser import Prior
 from lodestone.priors.network import NetworkDenoiser, read_scheduler
 from lodestone.prompts.cache import CachedTextEncoder
-from lodestone.prompts.text_encoder import MINILM_SHA256, TokenStates
+from lodestone.prompts.draft import DRAFT_SIDE, DraftedText, DraftNetwork
+from lodestone.prompts.text_encoder import MINILM_SHA256, AbstractTextEncoder, TokenStates
+from lodestone.storage import load_tensors
 
 __all__ = ["check_embedded", "embedded_folder", "is_embedded", "load_embedded"]
 
 TEXT_WIDTH = 384
 """Width of MiniLM's token states and of its pooled vector."""
+
+
+DRAFT = "draft.safetensors"
+"""File of the draft network, where a prior has one."""
 
 
 def embedded_folder() -> Path:
@@ -51,14 +59,37 @@ def load_embedded(folder: Path | None = None, *, device: torch.device) -> Prior:
     unet = Component(chosen, "unet").load(UNet2DConditionModel, torch.float32).to(device)
     denoiser = NetworkDenoiser(unet, schedule, prediction_type)
     factor, length = index["autoencoder"]["factor"], index["text_encoder"]["tokens"]
-    identity = f"minilm {MINILM_SHA256} tokens {length}"
+    identity, build = text_encoder(chosen, length, denoiser.latent_shape[1])
     return Prior(
         name=chosen.name,
         denoiser=denoiser,
         autoencoder=SpaceToDepth(factor),
-        text_encoder=CachedTextEncoder(identity, lambda: TokenStates(length), device=device),
+        text_encoder=CachedTextEncoder(identity, build, device=device),
         image_size=factor * denoiser.latent_shape[1],
     )
+
+
+def text_encoder(folder: Path, length: int, side: int) -> tuple[str, Callable[[], AbstractTextEncoder]]:
+    """The identity of the text encoder for latents of a side, and what builds it."""
+    identity, draft = f"minilm {MINILM_SHA256} tokens {length}", folder / DRAFT
+    if not draft.exists():
+        return identity, lambda: TokenStates(length)
+    digest = hashlib.sha256(draft.read_bytes()).hexdigest()
+    return f"{identity} draft {digest} side {side}", lambda: DraftedText(TokenStates(length), load_draft(draft), side)
+
+
+def load_draft(path: Path) -> DraftNetwork:
+    """The frozen draft network, computed in float32.
+
+    Raises: SettingError if the file is damaged or holds another network.
+    """
+    tensors, metadata = load_tensors(path)
+    try:
+        network = DraftNetwork(hidden=metadata["hidden"])
+        network.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise SettingError(f"{path} holds no draft network: export it again or choose another --prior") from error
+    return network.eval().requires_grad_(False)
 
 
 def check_embedded(folder: Path) -> dict[str, Any]:
@@ -67,14 +98,14 @@ def check_embedded(folder: Path) -> dict[str, Any]:
     Raises: SettingError that names the first problem.
     """
     if not folder.is_dir():
-        raise SettingError(f"there is no folder {folder}: reinstall the package or choose an existing folder for --prior")
+        raise SettingError(f"there is no folder {folder}: reinstall the package or choose another --prior")
     path, unet = folder / "model_index.json", Component(folder, "unet")
     index, network = read_json(path), unet.config("UNet2DConditionModel")
     factor = whole_number(index, "autoencoder", "space_to_depth", "factor", path)
     whole_number(index, "text_encoder", "minilm", "tokens", path)
     unet.check()
     expected = {
-        "in_channels": 3 * factor**2,
+        "in_channels": 3 * factor**2 + draft_channel_count(folder, network),
         "out_channels": 3 * factor**2,
         "cross_attention_dim": TEXT_WIDTH,
         "projection_class_embeddings_input_dim": TEXT_WIDTH,
@@ -88,6 +119,23 @@ def check_embedded(folder: Path) -> dict[str, Any]:
     return index
 
 
+def draft_channel_count(folder: Path, network: dict[str, Any]) -> int:
+    """How many channels a draft and its mirror image take beside the latents; 0 without a draft network.
+
+    Raises: SettingError if the draft network is damaged or a draft does not divide into the latents.
+    """
+    if not (folder / DRAFT).exists():
+        return 0
+    load_draft(folder / DRAFT)
+    side = network.get("sample_size")
+    if not isinstance(side, int) or side < 1 or DRAFT_SIDE % side:
+        raise SettingError(
+            f"{folder / 'unet'} has sample_size {side}, which does not divide the draft's {DRAFT_SIDE}: "
+            "export the prior again or choose another --prior"
+        )
+    return 6 * (DRAFT_SIDE // side) ** 2
+
+
 def whole_number(index: dict[str, Any], part: str, kind: str, key: str, path: Path) -> int:
     """A positive whole number of one part of the index.
 
@@ -98,5 +146,5 @@ def whole_number(index: dict[str, Any], part: str, kind: str, key: str, path: Pa
         raise SettingError(f"{path} names no {part} of kind {kind}: export the prior again or choose another --prior")
     number = entry.get(key)
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise SettingError(f"{path} gives {part} the {key} {number!r}, which is no positive whole number: export it again")
+        raise SettingError(f"{path} gives {part} the {key} {number!r}, no positive whole number: export it again")
     return number

@@ -68,8 +68,7 @@ def undress(text: str) -> str:
 
 def empirical_denoiser(pictures: Float[Tensor, "n 3 h w"], width: float = KERNEL_WIDTH) -> GaussianMixture:
     """The exact denoiser of pictures in [0, 1] and their mirror images."""
-    scaled = 2 * torch.cat([pictures, pictures.flip(-1)]) - 1
-    return GaussianMixture(scaled, width**2, NoiseSchedule.scaled_linear())
+    return GaussianMixture(2 * pictures - 1, width**2, NoiseSchedule.scaled_linear(), mirrored=True)
 
 
 def load_empirical(*, device: torch.device) -> Prior:

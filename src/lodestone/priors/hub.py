@@ -1,9 +1,9 @@
 """From the name of a pretrained prior to a folder on this machine.
 
-A folder comes first. The hub is asked only for a known alias or an explicit `owner/name`, and only for what its cache on
-this machine lacks. Several repositories of Stable Diffusion were withdrawn by their owners (1.5 in 2024, 2.x in 2025);
-an alias therefore lists mirrors in the order in which they are tried, and the withdrawn ids are looked for in the cache
-alone, since a deleted name can be taken by anyone.
+A folder comes first. The hub is asked only for a known alias or an explicit `owner/name`, and only for what its cache
+on this machine lacks. Several repositories of Stable Diffusion were withdrawn by their owners (1.5 in 2024, 2.x in
+2025); an alias therefore lists mirrors in the order in which they are tried, and the withdrawn ids are looked for in
+the cache alone, since a deleted name can be taken by anyone.
 """
 
 import re
@@ -52,8 +52,11 @@ ALIASES = {
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")
 
 SMALL_FILES = ("model_index.json", "*/config.json", "scheduler/*.json", "tokenizer/*.json", "tokenizer/merges.txt")
-FULL_WEIGHTS = ("unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors")
-FULL_WEIGHTS += ("text_encoder/model.safetensors",)
+FULL_WEIGHTS: tuple[str, ...] = (
+    "unet/diffusion_pytorch_model.safetensors",
+    "vae/diffusion_pytorch_model.safetensors",
+    "text_encoder/model.safetensors",
+)
 HALF_WEIGHTS = tuple(name.replace(".safetensors", ".fp16.safetensors") for name in FULL_WEIGHTS)
 
 Check = Callable[[Path], None]
@@ -126,7 +129,8 @@ def fetch(source: str, alias: Alias, check: Check, half: bool, revision: str | N
             if folder is None:
                 break
         failures.append(f"{name} ({failure or 'no whole set of safetensors'})")
-    hint = next((f" (the alias {short} has mirrors)" for short, known in ALIASES.items() if source in known.withdrawn), "")
+    mirrored = [short for short, known in ALIASES.items() if source in known.withdrawn]
+    hint = f" (the alias {mirrored[0]} has mirrors)" if mirrored else ""
     raise SettingError(
         f"--prior {source} could not be fetched from {', '.join(failures)}: check the connection and the name{hint}, "
         "or give a local folder"

@@ -1,5 +1,6 @@
 """The denoiser of every diffusers-style U-Net: the embedded prior and Stable Diffusion are both this class."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,10 +34,11 @@ class NetworkDenoiser(AbstractDenoiser):
     """A frozen `UNet2DConditionModel` (Rombach et al. 2022, arXiv 2112.10752) behind the interface of every prior.
 
     The network computes `output = F(x_t, t, tokens, pooled)` in its own dtype; `prediction_type` says whether that is
-    the noise, the clean latents or the velocity, and the other two follow exactly. The result has the dtype of the noisy
-    latents. Gradients flow to the noisy latents and to the tokens (a learned null prompt), never to the weights; through
-    float16 weights they are rescaled on the way as in `lodestone.precision`, so that a null prompt learned on a
-    half-precision network does not starve.
+    the noise, the clean latents or the velocity, and the other two follow exactly. The result has the dtype of the
+    noisy latents. Gradients flow to the noisy latents and to the tokens (a learned null prompt), never to the weights;
+    through float16 weights they are rescaled on the way as in `lodestone.precision`, so that a null prompt learned on
+    a half-precision network does not starve. A network with more input than output channels is shown
+    `Conditioning.picture` beside the noisy latents (a draft, a reference view).
 
     Raises: SettingError if the network needs conditioning that no `Conditioning` holds.
     """
@@ -50,15 +52,17 @@ class NetworkDenoiser(AbstractDenoiser):
         self.schedule, self.prediction_type = schedule, prediction_type
         size = network.config.sample_size
         height, width = (size, size) if isinstance(size, int) else size
-        self.latent_shape = (network.config.in_channels, height, width)
+        self.latent_shape = (network.config.out_channels, height, width)
+        self.takes_picture = network.config.in_channels > network.config.out_channels
         self.takes_pooled = takes_pooled(network.config)
 
     def forward(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Prediction:
-        inputs = [noisy, conditioning.tokens]
+        sample = noisy
+        if self.takes_picture:
+            sample = torch.cat([noisy, present(conditioning.picture, "picture").to(noisy.dtype)], dim=1)
+        inputs = [sample, conditioning.tokens]
         if self.takes_pooled:
-            if conditioning.pooled is None:
-                raise SettingError("the prior needs a pooled text vector: use the text encoder that belongs to it")
-            inputs.append(conditioning.pooled)
+            inputs.append(present(conditioning.pooled, "pooled text vector"))
 
         def run(sample: Tensor, tokens: Tensor, pooled: Tensor | None = None) -> Tensor:
             return self.run(sample, t, tokens, pooled)
@@ -73,8 +77,19 @@ class NetworkDenoiser(AbstractDenoiser):
         """The network itself, on inputs of its own dtype."""
         if sample.device.type == "cpu":
             sample = sample.contiguous(memory_format=torch.channels_last)
-        output: Tensor = self.network(sample, t, encoder_hidden_states=tokens, class_labels=pooled, return_dict=False)[0]
+        prediction = self.network(sample, t, encoder_hidden_states=tokens, class_labels=pooled, return_dict=False)
+        output: Tensor = prediction[0]
         return output.contiguous()
+
+
+def present(part: Tensor | None, name: str) -> Tensor:
+    """The part of a conditioning that the network cannot do without.
+
+    Raises: SettingError if it is missing.
+    """
+    if part is None:
+        raise SettingError(f"the prior needs a {name} in its conditioning: use the text encoder that belongs to it")
+    return part
 
 
 def takes_pooled(config: Any) -> bool:
@@ -93,7 +108,7 @@ def takes_pooled(config: Any) -> bool:
     return kind is not None
 
 
-def read_scheduler(path: Any) -> tuple[NoiseSchedule, PredictionType]:
+def read_scheduler(path: Path) -> tuple[NoiseSchedule, PredictionType]:
     """The exact `alphas_cumprod` and the prediction type of a `scheduler_config.json`.
 
     A configuration without a prediction type is from the time when all networks predicted noise.
@@ -106,7 +121,8 @@ def read_scheduler(path: Any) -> tuple[NoiseSchedule, PredictionType]:
     kind = config.get("prediction_type", PredictionType.NOISE)
     if "beta_schedule" not in config or kind not in list(PredictionType):
         raise SettingError(
-            f"{path} describes no DDPM noise schedule with a known prediction_type: choose a --prior of Stable Diffusion 1 or 2"
+            f"{path} describes no DDPM noise schedule with a known prediction_type: "
+            "choose a --prior of Stable Diffusion 1 or 2"
         )
     try:
         scheduler = DDPMScheduler(**{key: config[key] for key in SCHEDULE_KEYS if key in config})

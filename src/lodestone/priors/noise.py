@@ -6,7 +6,7 @@ A schedule is a table over the times 0..T-1. Discrete DDPM priors keep their exa
 
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -46,26 +46,26 @@ class NoiseSchedule:
         return min(self.length - 1, max(0, round(fraction * self.length)))
 
     @classmethod
-    def from_alphas_cumprod(cls, alphas_cumprod: Float[Tensor, " t"]) -> Self:
+    def from_alphas_cumprod(cls, alphas_cumprod: Float[Tensor, " t"]) -> "NoiseSchedule":
         """Variance-preserving schedule with `alpha^2 = alphas_cumprod`."""
         table = alphas_cumprod.double()
         return cls(table.sqrt().float(), (1 - table).sqrt().float())
 
     @classmethod
-    def scaled_linear(cls, start: float = 0.00085, end: float = 0.012, length: int = 1000) -> Self:
+    def scaled_linear(cls, start: float = 0.00085, end: float = 0.012, length: int = 1000) -> "NoiseSchedule":
         """Stable Diffusion's schedule: `beta` linear in its square root (Rombach et al. 2022, arXiv 2112.10752)."""
         betas = torch.linspace(start**0.5, end**0.5, length, dtype=torch.float64).square()
         return cls.from_alphas_cumprod((1 - betas).cumprod(0))
 
     @classmethod
-    def cosine(cls, length: int = 1000) -> Self:
+    def cosine(cls, length: int = 1000) -> "NoiseSchedule":
         """Nichol & Dhariwal 2021 (arXiv 2102.09672, Eq. 17), betas capped at 0.999."""
         bar = [math.cos((i / length + 0.008) / 1.008 * math.pi / 2) ** 2 for i in range(length + 1)]
         ratios = torch.tensor([max(b / a, 0.001) for a, b in zip(bar, bar[1:], strict=False)], dtype=torch.float64)
         return cls.from_alphas_cumprod(ratios.cumprod(0))
 
     @classmethod
-    def from_scheduler(cls, scheduler: Any) -> Self:
+    def from_scheduler(cls, scheduler: Any) -> "NoiseSchedule":
         """The exact table of a diffusers scheduler that has one."""
         return cls.from_alphas_cumprod(scheduler.alphas_cumprod)
 

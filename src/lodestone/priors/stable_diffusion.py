@@ -1,7 +1,7 @@
 """Stable Diffusion 1.x and 2.x as a prior (Rombach et al. 2022, arXiv 2112.10752), from a folder in diffusers' format.
 
-The noise schedule is the folder's own `alphas_cumprod`, the VAE brings its scaling factor, and the prompt is read by the
-folder's CLIP text encoder, which is in memory only while prompts are encoded.
+The noise schedule is the folder's own `alphas_cumprod`, the VAE brings its scaling factor, and the prompt is read by
+the folder's CLIP text encoder, which is in memory only while prompts are encoded.
 """
 
 from pathlib import Path
@@ -39,9 +39,8 @@ def load_stable_diffusion(
         is asked for without CUDA.
     """
     dtype = choose_dtype(device, dtype)
-    folder = locate(
-        str(source), check=lambda found: check_stable_diffusion(found, dtype), half=dtype is not torch.float32, revision=revision
-    )
+    half = dtype is not torch.float32
+    folder = locate(str(source), check=check_stable_diffusion, half=half, revision=revision)
     schedule, prediction_type = read_scheduler(folder / "scheduler" / "scheduler_config.json")
     unet, vae = load_networks(folder, device, dtype)
     denoiser = NetworkDenoiser(unet, schedule, prediction_type)
@@ -77,7 +76,7 @@ def load_networks(folder: Path, device: torch.device, dtype: torch.dtype) -> tup
     return unet.to(device), vae.to(device)
 
 
-def check_stable_diffusion(folder: Path, dtype: torch.dtype = torch.float32) -> None:
+def check_stable_diffusion(folder: Path) -> None:
     """Checks that the folder holds a whole Stable Diffusion 1.x or 2.x whose parts belong together; imports no library.
 
     Raises: SettingError that names the first problem.
@@ -85,7 +84,7 @@ def check_stable_diffusion(folder: Path, dtype: torch.dtype = torch.float32) -> 
     unet, vae = Component(folder, "unet"), Component(folder, "vae")
     network, autoencoder = unet.config("UNet2DConditionModel"), vae.config("AutoencoderKL")
     for component in (unet, vae):
-        component.check(dtype)
+        component.check()
     clip = check_clip(folder)
     for key, wanted in (("in_channels", LATENT_CHANNELS), ("out_channels", LATENT_CHANNELS)):
         if network.get(key) != wanted:

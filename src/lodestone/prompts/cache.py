@@ -27,7 +27,7 @@ FORMAT = 1
 
 
 def prompt_cache_folder() -> Path | None:
-    """Where encoded prompts are kept; None if this user has no home folder. Relative settings are ignored, as XDG asks."""
+    """Where encoded prompts are kept; None if this user has no home folder. XDG says to ignore relative settings."""
     setting = os.environ.get("XDG_CACHE_HOME", "")
     try:
         base = Path(setting) if os.path.isabs(setting) else Path.home() / ".cache"

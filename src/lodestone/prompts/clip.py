@@ -103,7 +103,8 @@ def tokenizer_files(folder: Path) -> list[Path]:
     Raises: SettingError if they are missing.
     """
     path = folder / "tokenizer"
-    vocabulary = [path / "tokenizer.json"] if (path / "tokenizer.json").exists() else [path / "vocab.json", path / "merges.txt"]
+    names = ("tokenizer.json",) if (path / "tokenizer.json").exists() else ("vocab.json", "merges.txt")
+    vocabulary = [path / name for name in names]
     for file in vocabulary:
         if not file.exists():
             raise SettingError(f"the prior has no {file}: {REMEDY}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -27,16 +26,16 @@ class Conditioning:
     def __len__(self) -> int:
         return self.tokens.shape[0]
 
-    def map(self, function: Callable[[Tensor], Tensor]) -> Self:
+    def map(self, function: Callable[[Tensor], Tensor]) -> "Conditioning":
         """Applies `function` to every field that is present."""
         present = {field.name: getattr(self, field.name) for field in fields(self)}
         return type(self)(**{name: None if value is None else function(value) for name, value in present.items()})
 
-    def expand(self, count: int) -> Self:
+    def expand(self, count: int) -> "Conditioning":
         """Repeats a conditioning of batch one `count` times."""
         return self.map(lambda tensor: tensor.expand(count, *tensor.shape[1:]))
 
-    def take(self, rows: Tensor) -> Self:
+    def take(self, rows: Tensor) -> "Conditioning":
         """Rows by index."""
         return self.map(lambda tensor: tensor[rows])
 
@@ -61,3 +60,8 @@ class ConditioningSet:
     """The empty prompt, or what an adaptive estimator has learned in its place."""
     negative: Conditioning | None = None
     source: Conditioning | None = None
+
+    @property
+    def baseline(self) -> Conditioning:
+        """What guidance moves away from: the negative prompt where there is one, the null condition elsewhere."""
+        return self.null if self.negative is None else self.negative

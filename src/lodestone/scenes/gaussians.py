@@ -8,7 +8,6 @@ Colours are degree-0 spherical harmonics, the form that every splat file stores.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -98,7 +97,7 @@ class GaussianScene(AbstractScene):
         return float(self.opacity_logits.sigmoid().max()) if len(self.opacity_logits) else 0.0
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> Self:
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "GaussianScene":
         """The scene that `state_dict` described, whatever its number of Gaussians."""
         return cls(RawGaussians(**tensors))
 

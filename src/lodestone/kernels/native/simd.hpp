@@ -1,7 +1,8 @@
 // A vector of floats that every GCC and Clang target understands.
 //
-// Arithmetic is written with the compilers' vector extensions, so that one source gives AVX2, SSE2 and NEON code. The few
-// operations that the extensions lack (minimum, square root, a test of a whole mask) are named here once per instruction set.
+// Arithmetic is written with the compilers' vector extensions, so that one source gives AVX2, SSE2 and NEON code. The
+// few operations that the extensions lack (minimum, square root, a test of a whole mask) are named here once per
+// instruction set.
 #pragma once
 
 #include <cmath>

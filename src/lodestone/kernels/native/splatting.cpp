@@ -8,7 +8,8 @@
 // Forward   1. per (camera, chunk of Gaussians): project, and list the tiles met with a bit per block of 4 x 2 pixels;
 //           2. per (camera, chunk): deal that list out to the tiles;
 //           3. per (camera, tile): sort by depth, composite front to back.
-// Backward  1. per (camera, tile): front to back again. With S = <gradient, output> per pixel, S -= w <gradient, c> leaves
+// Backward  1. per (camera, tile): front to back again. With S = <gradient, output> per pixel, S -= w <gradient, c>
+// leaves
 //              what lies behind the current Gaussian, so dL/dalpha = (T_next <gradient, c> - S) / (1 - alpha) needs no
 //              reverse walk. Every (Gaussian, tile) pair owns a slot for its ten sums;
 //           2. per block of Gaussians: add the slots in order, apply the gradient of the projection.
@@ -56,21 +57,20 @@ namespace lodestone {
 namespace {
 
 constexpr float kNearPlane = 0.01f;
-constexpr float kDilation = 0.3f;          // variance in square pixels added to every splat
+constexpr float kDilation = 0.3f;  // variance in square pixels added to every splat
 constexpr float kSmallestAlpha = 1.0f / 255.0f;
 constexpr float kLargestAlpha = 0.999f;
 constexpr float kSmallestTransmittance = 1e-4f;
-constexpr float kLargestExtent = 3.33f;    // standard deviations
-constexpr float kViewMargin = 0.3f;        // part of the half field of view by which x / z may leave it in the Jacobian
+constexpr float kLargestExtent = 3.33f;  // standard deviations
+constexpr float kViewMargin = 0.3f;      // part of the half field of view by which x / z may leave it in the Jacobian
 constexpr float kHalfLog2E = 0.721347520f;
 
-constexpr int kTile = 16;                  // pixels on a side
-constexpr int kBlocks = 32;                // blocks of 4 x 2 pixels in a tile, one bit each
-constexpr int kBlockRows = 8;
-constexpr int kParts = 8 / kLanes;         // vectors in a block
-constexpr int kGroup = 64;                 // Gaussians that are projected together
-constexpr int kChunks = 64;                // at most so many chunks per camera
-constexpr int kSums = 12;                  // floats in a slot: ten sums and two that pad it to three vectors of four
+constexpr int kTile = 16;    // pixels on a side
+constexpr int kBlocks = 32;  // blocks of 4 x 2 pixels in a tile, one bit each
+constexpr int kParts = 8 / kLanes;  // vectors in a block
+constexpr int kGroup = 64;          // Gaussians that are projected together
+constexpr int kChunks = 64;         // at most so many chunks per camera
+constexpr int kSums = 12;           // floats in a slot: ten sums and two that pad it to three vectors of four
 
 // Memory that grows, is never cleared, and is kept for the next call.
 template <class T>
@@ -79,10 +79,9 @@ class Buffer {
     T* reserve(size_t count) {
         if (count > capacity_) {
             const size_t larger = count + count / 4;
-            void* memory = nullptr;
             data_.reset();
             capacity_ = 0;
-            memory = std::malloc(larger * sizeof(T) + kAlignment);
+            void* memory = std::malloc(larger * sizeof(T) + kAlignment);
             if (memory == nullptr) throw std::bad_alloc();
             data_.reset(memory);
             capacity_ = larger;
@@ -125,11 +124,11 @@ struct Footprint {
     float x, y, slope, spread, curvature, level, half_width, half_height;
 };
 
-struct Hit {                   // a Gaussian meets a tile, in the order of Gaussians
+struct Hit {  // a Gaussian meets a tile, in the order of Gaussians
     uint32_t gaussian, tile, mask;
 };
 
-struct Entry {                 // the same in the order of depth within a tile
+struct Entry {  // the same in the order of depth within a tile
     uint32_t gaussian, mask, slot;
 };
 
@@ -137,7 +136,7 @@ struct Covered {
     uint32_t gaussian, mask;
 };
 
-struct Span {                  // the slots of one Gaussian
+struct Span {  // the slots of one Gaussian
     uint32_t first, count;
 };
 
@@ -172,7 +171,7 @@ struct Workspace {
 struct Camera {
     Float rotation[3][3], translation[3];
     Float focal_x, focal_y, center_x, center_y;
-    Float left, right, top, bottom;    // bounds of x / z and y / z in the Jacobian
+    Float left, right, top, bottom;  // bounds of x / z and y / z in the Jacobian
     float width, height;
 };
 
@@ -222,7 +221,7 @@ void read_group(const SplattingScene& scene, int64_t first, int count, Group& gr
 }
 
 struct Rotation {
-    Float w, x, y, z, inverse_norm;    // the unit quaternion
+    Float w, x, y, z, inverse_norm;  // the unit quaternion
     Float matrix[3][3];
 };
 
@@ -244,15 +243,16 @@ Rotation rotation_of(const Group& group, int i) {
     return r;
 }
 
-// A Gaussian on the screen, with what the gradient needs again. J is the Jacobian of the projection, P = J W its product
-// with the camera's rotation, r_j the j-th column of the Gaussian's rotation; the screen factor is (u; v)_j = s_j P r_j.
+// A Gaussian on the screen, with what the gradient needs again. J is the Jacobian of the projection, P = J W its
+// product with the camera's rotation, r_j the j-th column of the Gaussian's rotation; the screen factor is (u; v)_j =
+// s_j P r_j.
 struct Projection {
-    Float x, y, z, inverse_z;                  // the mean in camera coordinates
-    Float ratio_x, ratio_y;                    // x / z and y / z, clamped
-    Int inside_x, inside_y;                    // where the clamp does nothing
+    Float x, y, z, inverse_z;  // the mean in camera coordinates
+    Float ratio_x, ratio_y;    // x / z and y / z, clamped
+    Int inside_x, inside_y;    // where the clamp does nothing
     Float p[2][3], pr[2][3], u[3], v[3];
-    Float a, b, c;                             // screen covariance with dilation
-    Float slope, spread;                       // b / c and a - b^2 / c
+    Float a, b, c;        // screen covariance with dilation
+    Float slope, spread;  // b / c and a - b^2 / c
     Float screen_x, screen_y;
 };
 
@@ -322,13 +322,15 @@ Float screen_radius(const Camera& camera, const Projection& p, Float opacity, Fl
     return keep(maximum(radius_x, radius_y), visible);
 }
 
-void project_lanes(const Camera& camera, const Group& group, const float (*offset)[kGroup], int i, ProjectedGroup& out) {
+void project_lanes(const Camera& camera, const Group& group, const float (*offset)[kGroup], int i,
+                   ProjectedGroup& out) {
     const Projection p = project(camera, rotation_of(group, i), group, i);
     const Float opacity = load(group.opacity + i);
     const Float level = 2.0f * natural_logarithm(maximum(opacity, broadcast(kSmallestAlpha)) * 255.0f);
     const Float x = p.screen_x + load(offset[0] + i), y = p.screen_y + load(offset[1] + i);
     const Float deviations = minimum(square_root(maximum(level, Float{})), broadcast(kLargestExtent));
-    // Blocks are chosen a little generously, because rounding must not lose a pixel; each pixel is tested exactly later.
+    // Blocks are chosen a little generously, because rounding must not lose a pixel; each pixel is tested exactly
+    // later.
     const Float generous = level * 1.0001f + 1e-2f;
     store(out.x + i, x), store(out.y + i, y), store(out.depth + i, p.z);
     store(out.slope + i, p.slope), store(out.spread + i, p.spread);
@@ -429,8 +431,15 @@ void list_hits(const Footprint& f, uint32_t gaussian, const Workspace& work, Chu
 
 void write_splat(const SplattingScene& scene, const ProjectedGroup& p, int i, int64_t gaussian, Splat& out) {
     const float* color = scene.colors + 3 * gaussian;
-    out = {p.x[i], p.y[i], p.slope[i], p.curvature_x[i], p.curvature_y[i], scene.opacities[gaussian],
-           {color[0], color[1], color[2]}, p.depth[i], {}};
+    out = {p.x[i],
+           p.y[i],
+           p.slope[i],
+           p.curvature_x[i],
+           p.curvature_y[i],
+           scene.opacities[gaussian],
+           {color[0], color[1], color[2]},
+           p.depth[i],
+           {}};
 }
 
 // Stage 1 of the forward pass for one chunk of one camera.
@@ -452,8 +461,9 @@ void project_and_list(const SplattingScene& scene, Workspace& work, int64_t task
             radii[index] = p.radius[i];
             if (p.radius[i] > 0.0f) {
                 write_splat(scene, p, i, gaussian, work.splats.data()[index]);
-                const Footprint f{p.x[i],     p.y[i],          p.slope[i],     p.spread[i], p.curvature_y[i] * (1.0f / kHalfLog2E),
-                                  p.level[i], p.half_width[i], p.half_height[i]};
+                const Footprint f{
+                    p.x[i],     p.y[i],          p.slope[i],      p.spread[i], p.curvature_y[i] * (1.0f / kHalfLog2E),
+                    p.level[i], p.half_width[i], p.half_height[i]};
                 list_hits(f, static_cast<uint32_t>(gaussian), work, chunk, counts);
             }
             work.spans.data()[index] = {static_cast<uint32_t>(before), static_cast<uint32_t>(chunk.count - before)};
@@ -490,8 +500,9 @@ int64_t lay_out(Workspace& work) {
     return total;
 }
 
-// Stage 2: the order within a tile is still that of the Gaussians; the key holds the bits of the depth, which for positive
-// floats are ordered as the depth is, and the slot, which makes the order of equal depths that of the Gaussians.
+// Stage 2: the order within a tile is still that of the Gaussians; the key holds the bits of the depth, which for
+// positive floats are ordered as the depth is, and the slot, which makes the order of equal depths that of the
+// Gaussians.
 void deal_out(Workspace& work, int64_t task) {
     const int64_t view = task / work.chunks, n = work.gaussians;
     const int64_t begin = task % work.chunks * work.chunk_size, end = std::min(begin + work.chunk_size, n);
@@ -571,14 +582,18 @@ struct SplatLanes {
 };
 
 inline SplatLanes lanes_of(const Splat& splat, float origin_x, float origin_y) {
-    return {broadcast(splat.x - origin_x),  broadcast(splat.y - origin_y), broadcast(splat.slope),
-            broadcast(splat.curvature_x),   broadcast(splat.curvature_y),  broadcast(splat.opacity),
+    return {broadcast(splat.x - origin_x),
+            broadcast(splat.y - origin_y),
+            broadcast(splat.slope),
+            broadcast(splat.curvature_x),
+            broadcast(splat.curvature_y),
+            broadcast(splat.opacity),
             {broadcast(splat.color[0]), broadcast(splat.color[1]), broadcast(splat.color[2])},
             broadcast(splat.depth)};
 }
 
-// How a Gaussian covers some pixels. Both passes compute it here, with each product feeding one sum, so that the compiler
-// contracts both alike and they agree on every threshold.
+// How a Gaussian covers some pixels. Both passes compute it here, with each product feeding one sum, so that the
+// compiler contracts both alike and they agree on every threshold.
 struct Coverage {
     Float t, dy;
     Float unclamped;      // opacity exp(-sigma)
@@ -612,9 +627,15 @@ struct Window {  // a tile and its place in the images
 
 Window window_of(const Workspace& work, int64_t tile) {
     const int64_t view = tile / work.tiles, local = tile % work.tiles;
-    const int left = static_cast<int>(local % work.tiles_x) * kTile, top = static_cast<int>(local / work.tiles_x) * kTile;
-    return {view, left, top, static_cast<int>(std::min<int64_t>(kTile, work.width - left)),
-            static_cast<int>(std::min<int64_t>(kTile, work.height - top)), static_cast<float>(left), static_cast<float>(top)};
+    const int left = static_cast<int>(local % work.tiles_x) * kTile,
+              top = static_cast<int>(local / work.tiles_x) * kTile;
+    return {view,
+            left,
+            top,
+            static_cast<int>(std::min<int64_t>(kTile, work.width - left)),
+            static_cast<int>(std::min<int64_t>(kTile, work.height - top)),
+            static_cast<float>(left),
+            static_cast<float>(top)};
 }
 
 // The lanes of a vector in tile coordinates: a block is four pixels wide and two high, split into kParts vectors.
@@ -643,14 +664,26 @@ uint32_t blocks_in(const Window& window) {
     return blocks;
 }
 
+// kWidth > 0 tells the compiler the width of the row.
+template <int kWidth, class Visit>
+inline void for_each_pixel_in_row(int y, int width, int64_t first, Visit&& visit) {
+    const int end = kWidth ? kWidth : width;
+    const int in_block = y % 2 * 4;
+    for (int x = 0; x < end; ++x)
+        visit((y / 2 * 4 + x / 4) * kParts + in_block / kLanes, in_block % kLanes + x % 4, first + x);
+}
+
+// Calls visit(cell, lane, pixel) for the pixels of a tile that lie in the image.
 template <class Visit>
 inline void for_each_pixel(const Workspace& work, const Window& window, Visit&& visit) {
-    for (int cell = 0; cell < kCells; ++cell)
-        for (int lane = 0; lane < kLanes; ++lane) {
-            const int x = lane_x(cell, lane), y = lane_y(cell, lane);
-            if (x >= window.width || y >= window.height) continue;
-            visit(cell, lane, (window.view * work.height + window.top + y) * work.width + window.left + x);
+    for (int y = 0; y < window.height; ++y) {
+        const int64_t first = (window.view * work.height + window.top + y) * work.width + window.left;
+        if (window.width == kTile) {
+            for_each_pixel_in_row<kTile>(y, kTile, first, visit);
+        } else {
+            for_each_pixel_in_row<0>(y, window.width, first, visit);
         }
+    }
 }
 
 struct ForwardCell {
@@ -722,11 +755,12 @@ void composite_tile(Workspace& work, const SplattingImages& images, int64_t tile
 
 struct BackwardCell {
     Float transmittance;
-    Float behind;                     // S: <gradient, what the Gaussians not yet visited add to the output>
-    Float color[3], depth, opacity;   // gradients with respect to the output
+    Float behind;                    // S: <gradient, what the Gaussians not yet visited add to the output>
+    Float color[3], depth, opacity;  // gradients with respect to the output
 };
 
-// With V = alpha dL/dalpha, summed over pixels: V, V t, V dy, V t^2, V t dy, V dy^2, and w times the gradients of the output.
+// With V = alpha dL/dalpha, summed over pixels: V, V t, V dy, V t^2, V t dy, V dy^2, and w times the gradients of the
+// output.
 struct Sums {
     Float v, t, y, tt, ty, yy, color[3], depth;
 };
@@ -737,8 +771,8 @@ inline bool accumulate_cell(const SplatLanes& s, int index, BackwardCell& cell, 
     Float value = cell.opacity + s.depth * cell.depth;
     for (int k = 0; k < 3; ++k) value = value + s.color[k] * cell.color[k];
     cell.behind = cell.behind - weight * value;
-    const Float change = (c.transmittance * value - cell.behind) / c.remaining;
-    const Float v = keep(c.alpha * change, c.active & (c.unclamped <= kLargestAlpha));
+    const Float odds = c.alpha / c.remaining;  // not a factor of the difference: the division need not wait for it
+    const Float v = keep(odds * (c.transmittance * value - cell.behind), c.active & (c.unclamped <= kLargestAlpha));
     const Float vt = v * c.t, vy = v * c.dy;
     sums.v = sums.v + v, sums.t = sums.t + vt, sums.y = sums.y + vy;
     sums.tt = sums.tt + vt * c.t, sums.ty = sums.ty + vt * c.dy, sums.yy = sums.yy + vy * c.dy;
@@ -777,7 +811,8 @@ void accumulate_entries(Workspace& work, const Window& window, int64_t tile, Bac
             continue;
         }
         if (i + 8 < end) __builtin_prefetch(&splats[entries[i + 8].gaussian]);
-        alive &= ~accumulate_splat(lanes_of(splats[entries[i].gaussian], window.origin_x, window.origin_y), mask, cells, sums);
+        alive &= ~accumulate_splat(lanes_of(splats[entries[i].gaussian], window.origin_x, window.origin_y), mask, cells,
+                                   sums);
     }
 }
 
@@ -813,7 +848,8 @@ bool add_slots(const Workspace& work, int64_t view, int64_t first, int count, Su
         const Span span = i < count ? work.spans.data()[view * work.gaussians + first + i] : Span{0, 0};
         const float* slot = work.sums.data() + static_cast<size_t>(kSums) * span.first;
         Float4 a = {}, b = {}, c = {};
-        for (uint32_t k = 0; k < span.count; ++k, slot += kSums) a += load4(slot), b += load4(slot + 4), c += load4(slot + 8);
+        for (uint32_t k = 0; k < span.count; ++k, slot += kSums)
+            a += load4(slot), b += load4(slot + 4), c += load4(slot + 8);
         for (int k = 0; k < 4; ++k) out.sum[k][i] = a[k], out.sum[4 + k][i] = b[k], out.sum[8 + k][i] = c[k];
         out.met[i] = span.count != 0 ? -1 : 0;
         any_met |= span.count != 0;
@@ -860,9 +896,10 @@ void shape_gradient(const Projection& p, const Rotation& rotation, const Group& 
     }
 }
 
-// The Jacobian is ((fx / z, 0, -fx X / z), (0, fy / z, -fy Y / z)) with X = x / z clamped, constant where the clamp acts.
-void mean_gradient(const Camera& camera, const Projection& p, const ScreenGradient& g, const Float (*gp)[3], Float depth,
-                   Int met, int i, GroupGradient& out) {
+// The Jacobian is ((fx / z, 0, -fx X / z), (0, fy / z, -fy Y / z)) with X = x / z clamped, constant where the clamp
+// acts.
+void mean_gradient(const Camera& camera, const Projection& p, const ScreenGradient& g, const Float (*gp)[3],
+                   Float depth, Int met, int i, GroupGradient& out) {
     const Float jx = camera.focal_x * p.inverse_z, jy = camera.focal_y * p.inverse_z;
     const Float first_x = dot(gp[0], camera.rotation[0]), third_x = dot(gp[0], camera.rotation[2]);
     const Float first_y = dot(gp[1], camera.rotation[1]), third_y = dot(gp[1], camera.rotation[2]);
@@ -872,7 +909,8 @@ void mean_gradient(const Camera& camera, const Projection& p, const ScreenGradie
     const Float scale_x = jx * (first_x - p.ratio_x * third_x), scale_y = jy * (first_y - p.ratio_y * third_y);
     const Float gz = depth - p.inverse_z * (p.x * gx + p.y * gy + scale_x + scale_y);
     for (int k = 0; k < 3; ++k)
-        add_to(out.mean[k] + i, gx * camera.rotation[0][k] + gy * camera.rotation[1][k] + gz * camera.rotation[2][k], met);
+        add_to(out.mean[k] + i, gx * camera.rotation[0][k] + gy * camera.rotation[1][k] + gz * camera.rotation[2][k],
+               met);
 }
 
 void add_lanes(const Camera& camera, const Group& group, const SummedGroup& sums, int i, float (*screen)[kGroup],
@@ -906,7 +944,8 @@ void quaternion_gradient(const Group& group, const GroupGradient& gradient, int 
     store(out[2] + i, q.inverse_norm * (y - radial * q.y)), store(out[3] + i, q.inverse_norm * (z - radial * q.z));
 }
 
-void write_group(const Group& group, const GroupGradient& gradient, int64_t first, int count, const SplattingGradients& out) {
+void write_group(const Group& group, const GroupGradient& gradient, int64_t first, int count,
+                 const SplattingGradients& out) {
     alignas(64) float quaternion[4][kGroup];
     for (int i = 0; i < kGroup; i += kLanes) quaternion_gradient(group, gradient, i, quaternion);
     transpose_back<3>(gradient.mean, count, out.means + 3 * first);
@@ -967,7 +1006,8 @@ void prepare(const SplattingScene& scene, Workspace& work) {
     const int64_t groups = (scene.gaussians + kGroup - 1) / kGroup;
     work.chunk_size = std::max<int64_t>(4, (groups + kChunks - 1) / kChunks) * kGroup;
     work.chunks = (scene.gaussians + work.chunk_size - 1) / work.chunk_size;
-    if (static_cast<int64_t>(work.chunk.size()) != work.views * work.chunks) work.chunk.resize(work.views * work.chunks);
+    if (static_cast<int64_t>(work.chunk.size()) != work.views * work.chunks)
+        work.chunk.resize(work.views * work.chunks);
     work.splats.reserve(scene.views * scene.gaussians);
     work.spans.reserve(scene.views * scene.gaussians);
     work.offsets.reserve(work.views * work.chunks * work.tiles);
@@ -990,14 +1030,16 @@ int forward(Workspace& work, const SplattingScene& scene, const SplattingImages&
     return kDone;
 }
 
-int backward(Workspace& work, const SplattingScene& scene, const SplattingImages& images, const SplattingImages& gradients,
-             const SplattingGradients& out) {
+int backward(Workspace& work, const SplattingScene& scene, const SplattingImages& images,
+             const SplattingImages& gradients, const SplattingGradients& out) {
     ThreadPool& pool = runtime().pool;
     const int threads = static_cast<int>(scene.threads);
     const int64_t pairs = work.tile_begin.data()[work.views * work.tiles];
     work.sums.reserve(static_cast<size_t>(kSums) * pairs);
-    pool.run(threads, work.views * work.tiles, [&](int, int64_t tile) { accumulate_tile(work, images, gradients, tile); });
-    pool.run(threads, (scene.gaussians + kGroup - 1) / kGroup, [&](int, int64_t task) { gather_group(scene, work, task, out); });
+    pool.run(threads, work.views * work.tiles,
+             [&](int, int64_t tile) { accumulate_tile(work, images, gradients, tile); });
+    pool.run(threads, (scene.gaussians + kGroup - 1) / kGroup,
+             [&](int, int64_t task) { gather_group(scene, work, task, out); });
     return kDone;
 }
 
@@ -1047,15 +1089,16 @@ LODESTONE_API void lodestone_splatting_release(void* workspace) {
     }
 }
 
-LODESTONE_API int lodestone_splatting_forward(void* workspace, const SplattingScene* scene, const SplattingImages* images,
-                                              float* radii) {
+LODESTONE_API int lodestone_splatting_forward(void* workspace, const SplattingScene* scene,
+                                              const SplattingImages* images, float* radii) {
     using namespace lodestone;
     Workspace& work = *static_cast<Workspace*>(workspace);
     return guarded(work, [&] { return forward(work, *scene, *images, radii); });
 }
 
-LODESTONE_API int lodestone_splatting_backward(void* workspace, const SplattingScene* scene, const SplattingImages* images,
-                                               const SplattingImages* gradients, const SplattingGradients* out) {
+LODESTONE_API int lodestone_splatting_backward(void* workspace, const SplattingScene* scene,
+                                               const SplattingImages* images, const SplattingImages* gradients,
+                                               const SplattingGradients* out) {
     using namespace lodestone;
     Workspace& work = *static_cast<Workspace*>(workspace);
     return guarded(work, [&] { return backward(work, *scene, *images, *gradients, *out); });

@@ -1,8 +1,9 @@
 // Threads that wait on a condition variable and share the tasks 0 .. count-1 of one job at a time.
 //
-// Nothing spins, because a waiting loop takes the core from the thread it waits for when another process is busy. The calling
-// thread takes tasks like the others and never waits for a worker that has not started. A job that arrives while another
-// runs, from a second thread, is done by its caller alone. Results must not depend on which thread runs which task.
+// Nothing spins, because a waiting loop takes the core from the thread it waits for when another process is busy. The
+// calling thread takes tasks like the others and never waits for a worker that has not started. A job that arrives
+// while another runs, from a second thread, is done by its caller alone. Results must not depend on which thread runs
+// which task.
 #pragma once
 
 #include <atomic>
@@ -26,8 +27,10 @@ class ThreadPool {
             for (int64_t index = 0; index < count; ++index) task(0, index);
             return;
         }
-        share(threads, count, [](void* context, int worker, int64_t index) { (*static_cast<Task*>(context))(worker, index); },
-              const_cast<void*>(static_cast<const void*>(&task)));
+        share(
+            threads, count,
+            [](void* context, int worker, int64_t index) { (*static_cast<Task*>(context))(worker, index); },
+            const_cast<void*>(static_cast<const void*>(&task)));
     }
 
   private:
@@ -72,7 +75,8 @@ class ThreadPool {
 
     void drain(int worker) {
         try {
-            for (int64_t index; (index = next_.fetch_add(1, std::memory_order_relaxed)) < count_;) function_(context_, worker, index);
+            for (int64_t index; (index = next_.fetch_add(1, std::memory_order_relaxed)) < count_;)
+                function_(context_, worker, index);
         } catch (...) {
             next_.store(count_, std::memory_order_relaxed);
             std::lock_guard<std::mutex> lock(state_);

@@ -1,0 +1,122 @@
+"""Recognition of 3D results: recall@1, recall@10 and median rank over the prompts of `prompts_v0.txt`.
+
+    python benchmarks/recall.py --prior empirical --methods samples sds-gs csd-gs ssd-gs lods-gs-embedding
+    python benchmarks/recall.py --table
+
+Every run is kept in `benchmarks/results/recall.json` as soon as it is done, so that the benchmark can be stopped and
+continued; the contact sheets go to `docs/recall/`. A 3D result is seen from 8 azimuths at its recipe's evaluation
+camera; the samples of a prior are 4 pictures each.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from lodestone.data.emoji import load_emoji
+from lodestone.evaluation.recognition import PictureIndex, Recall
+from lodestone.export.pictures import render_views, to_bytes
+from lodestone.priors.choose import open_prior
+from lodestone.priors.sampling import sample
+from lodestone.prompts.conditioning import ConditioningSet
+from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
+from lodestone.recipes.choose import Choice, build
+from lodestone.runs import generate
+from lodestone.storage import write_text
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "recall.json"
+SHEETS = HERE.parent / "docs" / "recall"
+CELL, COLUMNS = 96, 8
+
+
+def prompt_of(name):
+    """The name as a person would write it."""
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def sampled_views(prior_name, name):
+    """Four samples of the prior."""
+    prior = open_prior(prior_name, device=torch.device("cpu"))
+    settings = PromptSettings(text=prompt_of(name), view_dependent=False)
+    one = EncodedPrompt.encode(settings, prior.text_encoder)
+    rows = ConditioningSet(positive=one.directions, null=one.null.expand(4))
+    latents = sample(prior.denoiser, rows, steps=25, guidance_scale=3.0, rng=torch.Generator().manual_seed(0))
+    return prior.autoencoder.decode(latents)
+
+
+def optimized_views(prior_name, recipe, name):
+    """Eight views of a finished 3D result."""
+    choice = Choice(recipe=recipe, prior=prior_name)
+    experiment = build(choice, prompt_of(name))
+    with tempfile.TemporaryDirectory() as folder:
+        finished = generate(experiment, output=Path(folder), choice=choice, quiet=True)
+    renderings = render_views(finished.scene, experiment.evaluation.viewpoints(8), 224)
+    return torch.cat([rendering.color.permute(0, 3, 1, 2) for rendering in renderings])
+
+
+def evaluate(prior_name, method, name, index):
+    """Rank and seconds of one prompt; keeps a small picture of the first view."""
+    began = time.perf_counter()
+    views = sampled_views(prior_name, name) if method == "samples" else optimized_views(prior_name, method, name)
+    seconds = time.perf_counter() - began
+    shown = torch.nn.functional.interpolate(views[:2].clamp(0, 1), size=CELL, mode="area")
+    cells = HERE / "results" / "cells" / f"{prior_name}-{method}"
+    cells.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(to_bytes(torch.cat(list(shown), dim=2).permute(1, 2, 0))).save(cells / f"{name}.png")
+    return {"rank": index.rank(views, load_emoji().names.index(name)), "seconds": round(seconds, 1)}
+
+
+def contact_sheet(prior_name, method, names):
+    """All prompts of one method in one picture, two views each."""
+    cells = [HERE / "results" / "cells" / f"{prior_name}-{method}" / f"{name}.png" for name in names]
+    rows = -(-len(cells) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * 2 * CELL, rows * CELL), "white")
+    for i, cell in enumerate(cells):
+        if cell.exists():
+            sheet.paste(Image.open(cell), (i % COLUMNS * 2 * CELL, i // COLUMNS * CELL))
+    SHEETS.mkdir(parents=True, exist_ok=True)
+    sheet.save(SHEETS / f"{prior_name}-{method}.webp", quality=85)
+
+
+def table(results, names):
+    """One line for each prior and method, over the prompts that are done."""
+    print("| prior | method | prompts | recall@1 | recall@10 | median rank | seconds each |")
+    print("|---|---|---|---|---|---|---|")
+    for key in sorted({tuple(entry.split("/")[:2]) for entry in results}):
+        done = [results[f"{key[0]}/{key[1]}/{name}"] for name in names if f"{key[0]}/{key[1]}/{name}" in results]
+        recall = Recall.from_ranks([entry["rank"] for entry in done])
+        seconds = sorted(entry["seconds"] for entry in done)[len(done) // 2]
+        figures = f"{recall.recall_at_1:.2f} | {recall.recall_at_10:.2f} | {recall.median_rank:g} | {seconds:.0f}"
+        print(f"| {key[0]} | {key[1]} | {len(done)} | {figures} |")
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--prior", default="empirical")
+    options.add_argument("--methods", nargs="*", default=["samples", "sds-gs", "csd-gs", "ssd-gs", "lods-gs-embedding"])
+    options.add_argument("--prompts", type=int, default=32, help="only the first so many")
+    options.add_argument("--table", action="store_true", help="print what is there and stop")
+    options.add_argument("--again", action="store_true", help="forget earlier results of these methods")
+    chosen = options.parse_args()
+    names = (HERE / "prompts_v0.txt").read_text().split("\n")
+    names = [name for name in names if name][: chosen.prompts]
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    index = None if chosen.table else PictureIndex.load()
+    for method in [] if chosen.table else chosen.methods:
+        for name in names:
+            key = f"{chosen.prior}/{method}/{name}"
+            if chosen.again or key not in results:
+                results[key] = evaluate(chosen.prior, method, name, index)
+                print(key, results[key], flush=True)
+                write_text(RESULTS, json.dumps(results, indent=1, sort_keys=True) + "\n")
+        contact_sheet(chosen.prior, method, names)
+    table(results, names)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The picture sets that priors learn from, and how they are trained."""
