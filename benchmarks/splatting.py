@@ -26,6 +26,7 @@ from torch import Tensor
 from lodestone.kernels.splatting import Backend, native_available, native_status, splat
 from lodestone.kernels.splatting_reference import (
     ScreenGaussians,
+    camera_from_world,
     composite_reference,
     rotation_matrices,
     splat_reference,
@@ -101,7 +102,7 @@ def torch_renderer() -> tuple[str, Renderer]:
     def render(scene: Scene) -> Images:
         means, quaternions, scales, opacities, colors = scene.parameters
         factor = rotation_matrices(quaternions) * scales[:, None, :]
-        world_to_camera = torch.linalg.inv(scene.cameras[0])
+        world_to_camera = camera_from_world(scene.cameras[0])
         radii, screen, depths, conics, _ = _fully_fused_projection(
             means, factor @ factor.mT, world_to_camera, scene.cameras[1], scene.size, scene.size
         )

@@ -381,6 +381,18 @@ def test_passes_may_interleave() -> None:
         assert torch.equal(found, expected["means"])
 
 
+def test_images_without_a_gradient_count_as_zero() -> None:
+    """A loss of the depth alone has the gradient that weights of zero give the other images."""
+    scene = SCENES["odd sizes, two views"]
+    found = []
+    for alone in (True, False):
+        means = scene.means.clone().requires_grad_()
+        output = replace(scene, means=means).render(Backend.NATIVE)
+        loss = output.depth.sum() if alone else output.depth.sum() + 0 * output.color.sum() + 0 * output.opacity.sum()
+        found.extend(torch.autograd.grad(loss, means))
+    assert torch.equal(*found) and found[0].any()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_a_forked_child_can_render() -> None:
     """fork copies no threads: a child that waited for its parent's would wait for ever."""
@@ -433,7 +445,9 @@ def test_projection_equals_that_of_gsplat() -> None:
         ("colors", torch.zeros(1, 3, dtype=torch.float64), "colors must be floating point"),
         ("means", torch.zeros(1, 3, dtype=torch.int64), "means must be floating point"),
         ("camera_to_world", torch.full((1, 4, 4), float("nan")), "must be finite"),
-        ("camera_to_world", torch.zeros(1, 4, 4), "determinant"),
+        ("camera_to_world", torch.zeros(1, 4, 4), "rotation and a translation"),
+        ("camera_to_world", torch.diag(torch.tensor([-1.0, 1.0, 1.0, 1.0]))[None], "reflection"),
+        ("camera_to_world", torch.diag(torch.tensor([2.0, 2.0, 2.0, 1.0]))[None], "scale"),
         ("camera_to_world", torch.eye(4)[None].requires_grad_(), "no gradient"),
         ("intrinsics", -torch.eye(3)[None], "positive focal lengths"),
         ("intrinsics", torch.ones(1, 3, 3), "form"),

@@ -41,7 +41,7 @@ class BuildError(RuntimeError):
 
 
 class Build(NamedTuple):
-    """One way to compile every kernel: the name ends the file's name; without a processor the compiler's default holds."""
+    """One way to compile every kernel: the name ends the file's name; the processor is the oldest it runs on."""
 
     name: str
     processor: str | None
@@ -83,7 +83,7 @@ def _platform_flags() -> tuple[str, ...]:
     if sys.platform == "darwin":
         return ("-fPIC",)
     # The C++ runtime goes into the library: a wheel must not ask for a newer one than its user has.
-    return ("-fPIC", "-static-libstdc++", "-static-libgcc")
+    return ("-fPIC", "-static-libstdc++", "-static-libgcc", "-s")
 
 
 def _compile(compiler: Sequence[str], source: str, build: Build) -> Path:

@@ -24,7 +24,7 @@ from torch.autograd.function import once_differentiable
 from lodestone.errors import SettingError
 from lodestone.kernels.native import find_library, load_library
 from lodestone.kernels.splatting_cuda import cuda_available, splat_cuda
-from lodestone.kernels.splatting_reference import splat_reference
+from lodestone.kernels.splatting_reference import camera_from_world, splat_reference
 
 __all__ = ["Backend", "SplattingOutput", "native_available", "native_status", "splat"]
 
@@ -178,15 +178,18 @@ class _NativeSplatting(torch.autograd.Function):
         _check(library.lodestone_splatting_forward(ctx.workspace.handle, scene, images, radii.data_ptr()))
         ctx.save_for_backward(*inputs, color, opacity, depth)
         ctx.mark_non_differentiable(radii)
+        # Gradients of zeros are left out: for many Gaussians torch would fill them with OpenMP, whose threads go on
+        # spinning for milliseconds and take the cores from the kernel's.
+        ctx.set_materialize_grads(False)
         return color, opacity, depth, radii
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *image_gradients: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *image_gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         *inputs, color, opacity, depth = ctx.saved_tensors
         gradients = [torch.empty_like(tensor) for tensor in inputs[:5]]
         offset_gradient = torch.empty_like(inputs[7]) if ctx.needs_input_grad[9] else None
-        incoming = [gradient.contiguous() for gradient in image_gradients[:3]]
+        incoming = [None if gradient is None else gradient.contiguous() for gradient in image_gradients[:3]]
         status = ctx.workspace.library.lodestone_splatting_backward(
             ctx.workspace.handle,
             _scene(inputs, ctx.height, ctx.width, ctx.threads),
@@ -200,7 +203,7 @@ class _NativeSplatting(torch.autograd.Function):
 
 def _splat_native(*inputs: Tensor, height: int, width: int, screen_offset: Tensor | None) -> tuple[Tensor, ...]:
     *gaussians, camera_to_world, intrinsics = inputs
-    world_to_camera = torch.linalg.inv(camera_to_world.double()).float()
+    world_to_camera = camera_from_world(camera_to_world.double()).float()
     outputs: tuple[Tensor, ...] = _NativeSplatting.apply(
         height, width, *gaussians, world_to_camera, intrinsics, screen_offset
     )
@@ -223,6 +226,19 @@ def _check_shapes(arguments: dict[str, tuple[Tensor, tuple[int, ...]]]) -> None:
             raise ValueError(f"{name} must be on {means.device} with means, not on {tensor.device}")
 
 
+def _is_rigid(pose: Tensor) -> bool:
+    """Whether the axes are orthonormal to three digits and right-handed, over a last row of 0, 0, 0, 1."""
+    x, y, z = pose[:, :3, :3].unbind(-1)
+    axes = torch.stack([x, y, z, torch.linalg.cross(x, y)], dim=-1)
+    products = (axes[:, :, :, None] * axes[:, :, None, :]).sum(dim=1)
+    identity = torch.eye(4, dtype=pose.dtype, device=pose.device)
+    expected = identity.clone()
+    expected[2, 3] = expected[3, 2] = 1.0  # the cross product of x and y is z
+    return bool(
+        ((products - expected).abs() < 1e-3).all() and torch.equal(pose[:, 3], identity[3].expand(len(pose), 4))
+    )
+
+
 def _check_cameras(camera_to_world: Tensor, intrinsics: Tensor, height: int, width: int) -> None:
     if height < 1 or width < 1:
         raise ValueError(f"the image must have at least one pixel, not {height} x {width}")
@@ -230,8 +246,8 @@ def _check_cameras(camera_to_world: Tensor, intrinsics: Tensor, height: int, wid
         raise ValueError("cameras get no gradient from splatting: detach camera_to_world and intrinsics")
     if not (camera_to_world.isfinite().all() and intrinsics.isfinite().all()):
         raise ValueError("camera_to_world and intrinsics must be finite")
-    if (torch.linalg.det(camera_to_world[:, :3, :3]) <= 0).any():
-        raise ValueError("camera_to_world must hold rotations: its determinant is not positive")
+    if not _is_rigid(camera_to_world):
+        raise ValueError("camera_to_world must be a rotation and a translation, without scale or reflection")
     fx, fy = intrinsics[:, 0, 0], intrinsics[:, 1, 1]
     if (torch.stack([fx, fy]) <= 0).any():
         raise ValueError("intrinsics must have positive focal lengths")

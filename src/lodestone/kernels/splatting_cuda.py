@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lodestone.errors import SettingError
+from lodestone.kernels.splatting_reference import camera_from_world
 
 __all__ = ["cuda_available", "splat_cuda"]
 
@@ -47,7 +48,7 @@ def splat_cuda(
     except ImportError as error:
         raise SettingError("the CUDA backend needs gsplat: install lodestone3d[cuda]") from error
     views, gaussians = camera_to_world.shape[0], means.shape[0]
-    world_to_camera = torch.linalg.inv(camera_to_world)
+    world_to_camera = camera_from_world(camera_to_world)
     radii, screen, depths, conics, _ = gsplat.fully_fused_projection(
         means,
         None,

@@ -29,6 +29,7 @@ __all__ = [
     "SMALLEST_ALPHA",
     "SMALLEST_TRANSMITTANCE",
     "ScreenGaussians",
+    "camera_from_world",
     "composite_reference",
     "project_reference",
     "rotation_matrices",
@@ -52,6 +53,20 @@ class ScreenGaussians:
     conics: Float[Tensor, "n 3"]
     depths: Float[Tensor, " n"]
     radii: Float[Tensor, " n"]
+
+
+def camera_from_world(camera_to_world: Float[Tensor, "v 4 4"]) -> Float[Tensor, "v 4 4"]:
+    """The inverses of rotations followed by translations: transposed rotations, rotated-back translations.
+
+    No linear algebra library is called: for several cameras it would start OpenMP threads, which go on spinning for
+    milliseconds afterwards and take the cores from the kernel's.
+    """
+    rotation, center = camera_to_world[:, :3, :3], camera_to_world[:, :3, 3]
+    inverse = torch.zeros_like(camera_to_world)
+    inverse[:, :3, :3] = rotation.mT
+    inverse[:, :3, 3] = -(rotation * center[:, :, None]).sum(dim=1)
+    inverse[:, 3, 3] = 1
+    return inverse
 
 
 def rotation_matrices(quaternions: Float[Tensor, "n 4"]) -> Float[Tensor, "n 3 3"]:
@@ -225,7 +240,7 @@ def splat_reference(
 ) -> tuple[Float[Tensor, "v h w 3"], Float[Tensor, "v h w 1"], Float[Tensor, "v h w 1"], Float[Tensor, "v n"]]:
     """Colour, opacity, depth and radii as `lodestone.kernels.splatting.splat` defines them, without its checks."""
     images, radii = [], []
-    for view, world_to_camera in enumerate(torch.linalg.inv(camera_to_world)):
+    for view, world_to_camera in enumerate(camera_from_world(camera_to_world)):
         offset = None if screen_offset is None else screen_offset[view]
         camera = (world_to_camera, intrinsics[view], height, width)
         screen = project_reference(means, quaternions, scales, opacities, *camera, offset)

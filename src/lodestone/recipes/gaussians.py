@@ -22,16 +22,23 @@ from lodestone.schedules import Constant, Linear, Piecewise
 
 __all__ = ["csd_gs", "lods_gs_embedding", "sds_gs", "ssd_gs"]
 
+SMALL_SCALE = 3.0
+"""Guidance scale for the small priors, whose conditional model is sharp by itself; higher scales oversaturate."""
+
+FAST = GaussianLearningRates(means=8e-3, log_scales=2e-2, quaternions=1e-2, opacity_logits=6e-2, colors=8e-2)
+"""Learning rates for some hundred steps: Adam moves a parameter by about its rate in each."""
+
 
 def lods_gs_embedding(prompt: str, prior: str = "embedded") -> Experiment:
     """LODS with a learned null embedding on Gaussians (arXiv 2312.04820): the default."""
-    small = LearnedNullEmbedding(guidance_scale=7.5, learning_rate=1e-2, learned_share=0.5)
+    small = LearnedNullEmbedding(guidance_scale=SMALL_SCALE, learning_rate=1e-2, learned_share=0.5)
     return gaussians(prompt, prior, small, LearnedNullEmbedding())
 
 
 def sds_gs(prompt: str, prior: str = "embedded") -> Experiment:
     """SDS (DreamFusion, arXiv 2209.14988) on Gaussians."""
-    return gaussians(prompt, prior, ScoreDistillation(guidance_scale=7.5), ScoreDistillation(guidance_scale=100.0))
+    small = ScoreDistillation(guidance_scale=SMALL_SCALE)
+    return gaussians(prompt, prior, small, ScoreDistillation(guidance_scale=100.0))
 
 
 def csd_gs(prompt: str, prior: str = "embedded") -> Experiment:
@@ -61,27 +68,37 @@ def empirical(prompt: str, estimator: AbstractEstimator) -> Experiment:
         prompt=PromptSettings(text=prompt, view_dependent=False),
         prior="empirical",
         estimator=estimator,
-        scene=GaussianSettings(initialization=BallInitialization(radius=0.55)),
-        cameras=OrbitSampler(elevation=(0.0, 20.0), distance=(2.0, 2.0), field_of_view=(40.0, 40.0)),
+        scene=GaussianSettings(
+            initialization=BallInitialization(radius=0.55),
+            learning_rates=FAST,
+            density=DensityControl(every=25, start=50, stop=150),
+        ),
+        cameras=OrbitSampler(elevation=(0.0, 20.0), distance=(3.0, 3.0), field_of_view=(25.0, 25.0)),
         plan=Plan(
-            steps=400,
-            largest_time=Linear(0.98, 0.5, over=300),
-            regularizers=Regularizers(sparsity=Constant(10.0)),
+            steps=200,
+            views=8,
+            largest_time=Linear(0.98, 0.5, over=150),
+            regularizers=Regularizers(sparsity=Constant(5.0)),
             background=White(),
         ),
-        evaluation=EvaluationCamera(elevation=10.0, distance=2.0, field_of_view=40.0),
+        evaluation=EvaluationCamera(elevation=10.0, distance=3.0, field_of_view=25.0),
     )
 
 
 def embedded(prompt: str, estimator: AbstractEstimator) -> Experiment:
-    """On plain colours; the prior was trained on small changes of size and place."""
+    """On plain colours, without view wording: every picture that the prior has seen was taken from the front."""
     base = empirical(prompt, estimator)
     return replace(
         base,
-        prompt=PromptSettings(text=prompt),
         prior="embedded",
-        cameras=replace(base.cameras, distance=(1.9, 2.1)),
-        plan=replace(base.plan, steps=450, background=PlainColors()),
+        scene=replace(base.scene, density=DensityControl(every=50, start=75, stop=275)),
+        plan=replace(
+            base.plan,
+            steps=350,
+            views=4,
+            largest_time=Linear(0.98, 0.5, over=260),
+            background=PlainColors(white_share=0.7),
+        ),
     )
 
 

@@ -11,8 +11,9 @@
 // Backward  1. per (camera, tile): front to back again. With S = <gradient, output> per pixel, S -= w <gradient, c>
 // leaves
 //              what lies behind the current Gaussian, so dL/dalpha = (T_next <gradient, c> - S) / (1 - alpha) needs no
-//              reverse walk. Every (Gaussian, tile) pair owns a slot for its ten sums;
-//           2. per block of Gaussians: add the slots in order, apply the gradient of the projection.
+//              reverse walk. Every (Gaussian, tile) pair owns a place for its ten sums, in the order in which they are
+//              written: stores that miss the cache, one after another, would hold up the arithmetic;
+//           2. per group of Gaussians: add their places in order, apply the gradient of the projection.
 // Chunks do not depend on the number of threads and no sum is shared, so results are equal to the bit for any of them.
 
 #include <algorithm>
@@ -43,7 +44,7 @@ struct SplattingScene {
 };
 
 struct SplattingImages {
-    float *color, *opacity, *depth;  // v h w 3, v h w 1, v h w 1
+    float *color, *opacity, *depth;  // v h w 3, v h w 1, v h w 1; as gradients each may be null
 };
 
 struct SplattingGradients {
@@ -65,12 +66,12 @@ constexpr float kLargestExtent = 3.33f;  // standard deviations
 constexpr float kViewMargin = 0.3f;      // part of the half field of view by which x / z may leave it in the Jacobian
 constexpr float kHalfLog2E = 0.721347520f;
 
-constexpr int kTile = 16;    // pixels on a side
-constexpr int kBlocks = 32;  // blocks of 4 x 2 pixels in a tile, one bit each
+constexpr int kTile = 16;           // pixels on a side
+constexpr int kBlocks = 32;         // blocks of 4 x 2 pixels in a tile, one bit each
 constexpr int kParts = 8 / kLanes;  // vectors in a block
 constexpr int kGroup = 64;          // Gaussians that are projected together
 constexpr int kChunks = 64;         // at most so many chunks per camera
-constexpr int kSums = 12;           // floats in a slot: ten sums and two that pad it to three vectors of four
+constexpr int kSums = 12;           // floats in a place: ten sums and two that pad it to three vectors of four
 
 // Memory that grows, is never cleared, and is kept for the next call.
 template <class T>
@@ -128,22 +129,18 @@ struct Hit {  // a Gaussian meets a tile, in the order of Gaussians
     uint32_t gaussian, tile, mask;
 };
 
-struct Entry {  // the same in the order of depth within a tile
-    uint32_t gaussian, mask, slot;
-};
-
-struct Covered {
+struct Entry {  // the same, where the tile is known
     uint32_t gaussian, mask;
 };
 
-struct Span {  // the slots of one Gaussian
+struct Span {  // the hits of one Gaussian
     uint32_t first, count;
 };
 
 struct Chunk {
     Buffer<Hit> hits;
     size_t count = 0;
-    uint32_t first_slot = 0;
+    uint32_t first_hit = 0;
 };
 
 struct SortScratch {
@@ -158,10 +155,11 @@ struct Workspace {
     std::vector<Chunk> chunk;          // v chunks
     Buffer<uint32_t> offsets;          // v chunks tiles: counts, then where each chunk writes in each tile
     Buffer<uint32_t> tile_begin;       // v tiles + 1
-    Buffer<Covered> covered;           // by slot
-    Buffer<uint64_t> keys;             // depth and slot, by tile
-    Buffer<Entry> entries;             // by tile
-    Buffer<float> sums;                // slots kSums
+    Buffer<Entry> covered;             // by hit
+    Buffer<uint64_t> keys;             // depth and number of the hit, by tile
+    Buffer<Entry> entries;             // by tile, front to back
+    Buffer<uint32_t> places;           // by hit: where among the entries it is
+    Buffer<float> sums;                // entries kSums
     std::vector<SortScratch> scratch;  // by worker
     std::mutex sole;
 };
@@ -475,7 +473,7 @@ void project_and_list(const SplattingScene& scene, Workspace& work, int64_t task
 int64_t lay_out(Workspace& work) {
     int64_t total = 0;
     for (Chunk& chunk : work.chunk) {
-        chunk.first_slot = static_cast<uint32_t>(total);
+        chunk.first_hit = static_cast<uint32_t>(total);
         total += static_cast<int64_t>(chunk.count);
     }
     if (total > INT32_MAX) return -1;
@@ -501,7 +499,7 @@ int64_t lay_out(Workspace& work) {
 }
 
 // Stage 2: the order within a tile is still that of the Gaussians; the key holds the bits of the depth, which for
-// positive floats are ordered as the depth is, and the slot, which makes the order of equal depths that of the
+// positive floats are ordered as the depth is, and the hit, which makes the order of equal depths that of the
 // Gaussians.
 void deal_out(Workspace& work, int64_t task) {
     const int64_t view = task / work.chunks, n = work.gaussians;
@@ -511,13 +509,13 @@ void deal_out(Workspace& work, int64_t task) {
     uint32_t* offsets = work.offsets.data() + task * work.tiles;
     for (size_t i = 0; i < chunk.count; ++i) {
         const Hit& hit = chunk.hits.data()[i];
-        const uint32_t slot = chunk.first_slot + static_cast<uint32_t>(i);
+        const uint32_t number = chunk.first_hit + static_cast<uint32_t>(i);
         uint32_t depth;
         std::memcpy(&depth, &work.splats.data()[view * n + hit.gaussian].depth, sizeof depth);
-        work.keys.data()[tile_begin[hit.tile] + offsets[hit.tile]++] = static_cast<uint64_t>(depth) << 32 | slot;
-        work.covered.data()[slot] = {hit.gaussian, hit.mask};
+        work.keys.data()[tile_begin[hit.tile] + offsets[hit.tile]++] = static_cast<uint64_t>(depth) << 32 | number;
+        work.covered.data()[number] = {hit.gaussian, hit.mask};
     }
-    for (int64_t i = begin; i < end; ++i) work.spans.data()[view * n + i].first += chunk.first_slot;
+    for (int64_t i = begin; i < end; ++i) work.spans.data()[view * n + i].first += chunk.first_hit;
 }
 
 // ------------------------------------------------------------------------------------------------------------- sorting
@@ -569,9 +567,9 @@ void sort_tile(Workspace& work, int64_t tile, SortScratch& scratch) {
     const uint64_t* keys = sort_by_depth(work.keys.data() + begin, count, scratch);
     Entry* entries = work.entries.data() + begin;
     for (uint32_t i = 0; i < count; ++i) {
-        const uint32_t slot = static_cast<uint32_t>(keys[i]);
-        const Covered covered = work.covered.data()[slot];
-        entries[i] = {covered.gaussian, covered.mask, slot};
+        const uint32_t hit = static_cast<uint32_t>(keys[i]);
+        entries[i] = work.covered.data()[hit];
+        work.places.data()[hit] = begin + i;
     }
 }
 
@@ -804,7 +802,7 @@ void accumulate_entries(Workspace& work, const Window& window, int64_t tile, Bac
     const Entry* entries = work.entries.data();
     uint32_t alive = blocks_in(window);
     for (uint32_t i = work.tile_begin.data()[tile]; i < end; ++i) {
-        float* sums = work.sums.data() + static_cast<size_t>(kSums) * entries[i].slot;
+        float* sums = work.sums.data() + static_cast<size_t>(kSums) * i;
         const uint32_t mask = entries[i].mask & alive;
         if (mask == 0) {
             std::memset(sums, 0, kSums * sizeof *sums);
@@ -816,6 +814,9 @@ void accumulate_entries(Workspace& work, const Window& window, int64_t tile, Bac
     }
 }
 
+// A gradient that nothing flows into is null.
+inline float value_or_zero(const float* values, int64_t index) { return values ? values[index] : 0.0f; }
+
 // Stage 1 of the backward pass.
 void accumulate_tile(Workspace& work, const SplattingImages& images, const SplattingImages& gradients, int64_t tile) {
     const Window window = window_of(work, tile);
@@ -823,11 +824,13 @@ void accumulate_tile(Workspace& work, const SplattingImages& images, const Splat
     start_cells(work, window, cells);
     for_each_pixel(work, window, [&](int index, int lane, int64_t pixel) {
         BackwardCell& cell = cells[index];
-        cell.depth[lane] = gradients.depth[pixel], cell.opacity[lane] = gradients.opacity[pixel];
-        float behind = gradients.depth[pixel] * images.depth[pixel] + gradients.opacity[pixel] * images.opacity[pixel];
+        const float depth = value_or_zero(gradients.depth, pixel), opacity = value_or_zero(gradients.opacity, pixel);
+        cell.depth[lane] = depth, cell.opacity[lane] = opacity;
+        float behind = depth * images.depth[pixel] + opacity * images.opacity[pixel];
         for (int k = 0; k < 3; ++k) {
-            cell.color[k][lane] = gradients.color[3 * pixel + k];
-            behind += gradients.color[3 * pixel + k] * images.color[3 * pixel + k];
+            const float color = value_or_zero(gradients.color, 3 * pixel + k);
+            cell.color[k][lane] = color;
+            behind += color * images.color[3 * pixel + k];
         }
         cell.behind[lane] = behind;
     });
@@ -841,15 +844,27 @@ struct SummedGroup {  // the sums of kGroup Gaussians for one camera, transposed
     alignas(64) int32_t met[kGroup];  // -1 where the Gaussian meets a tile
 };
 
+// Asks for the sums of a group ahead of their use: their places are scattered over the tiles.
+void prefetch_sums(const Workspace& work, const Span* spans, int count) {
+    const uint32_t end = spans[count - 1].first + spans[count - 1].count;
+    for (uint32_t hit = spans[0].first; hit < end; ++hit) {
+        const float* sums = work.sums.data() + static_cast<size_t>(kSums) * work.places.data()[hit];
+        __builtin_prefetch(sums), __builtin_prefetch(sums + kSums - 1);
+    }
+}
+
 // Returns whether any Gaussian of the group meets a tile of this camera.
-bool add_slots(const Workspace& work, int64_t view, int64_t first, int count, SummedGroup& out) {
+bool add_places(const Workspace& work, int64_t view, int64_t first, int count, SummedGroup& out) {
+    const Span* spans = work.spans.data() + view * work.gaussians + first;
     bool any_met = false;
+    prefetch_sums(work, spans, count);
     for (int i = 0; i < kGroup; ++i) {
-        const Span span = i < count ? work.spans.data()[view * work.gaussians + first + i] : Span{0, 0};
-        const float* slot = work.sums.data() + static_cast<size_t>(kSums) * span.first;
+        const Span span = i < count ? spans[i] : Span{0, 0};
         Float4 a = {}, b = {}, c = {};
-        for (uint32_t k = 0; k < span.count; ++k, slot += kSums)
-            a += load4(slot), b += load4(slot + 4), c += load4(slot + 8);
+        for (uint32_t hit = span.first; hit < span.first + span.count; ++hit) {
+            const float* sums = work.sums.data() + static_cast<size_t>(kSums) * work.places.data()[hit];
+            a += load4(sums), b += load4(sums + 4), c += load4(sums + 8);
+        }
         for (int k = 0; k < 4; ++k) out.sum[k][i] = a[k], out.sum[4 + k][i] = b[k], out.sum[8 + k][i] = c[k];
         out.met[i] = span.count != 0 ? -1 : 0;
         any_met |= span.count != 0;
@@ -965,7 +980,7 @@ void gather_group(const SplattingScene& scene, const Workspace& work, int64_t ta
     read_group(scene, first, count, group);
     for (int64_t view = 0; view < scene.views; ++view) {
         alignas(64) float screen[2][kGroup] = {};
-        if (add_slots(work, view, first, count, sums)) {
+        if (add_places(work, view, first, count, sums)) {
             const Camera camera = camera_of(scene, view);
             for (int i = 0; i < count; i += kLanes) add_lanes(camera, group, sums, i, screen, gradient);
         }
@@ -1023,7 +1038,7 @@ int forward(Workspace& work, const SplattingScene& scene, const SplattingImages&
     pool.run(threads, chunks, [&](int, int64_t task) { project_and_list(scene, work, task, radii); });
     const int64_t pairs = lay_out(work);
     if (pairs < 0) return kTooManyPairs;
-    work.covered.reserve(pairs), work.keys.reserve(pairs), work.entries.reserve(pairs);
+    work.covered.reserve(pairs), work.keys.reserve(pairs), work.entries.reserve(pairs), work.places.reserve(pairs);
     pool.run(threads, chunks, [&](int, int64_t task) { deal_out(work, task); });
     pool.run(threads, work.views * work.tiles,
              [&](int worker, int64_t tile) { composite_tile(work, images, tile, work.scratch[worker]); });
