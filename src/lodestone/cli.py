@@ -226,7 +226,9 @@ def prior_sample(words: list[str]) -> int:
     options.add_argument("--guidance-scale", type=float, default=4.0, help="1 is the conditional model")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--device", default="cpu")
-    options.add_argument("--output", type=Path, default=Path("samples.png"), help="one picture with all samples in a row")
+    options.add_argument(
+        "--output", type=Path, default=Path("samples.png"), help="one picture with all samples in a row"
+    )
     chosen = options.parse_args(words)
     for name, low, high in (("count", 1, 64), ("steps", 1, 1000)):
         if not low <= getattr(chosen, name) <= high:
@@ -240,7 +242,9 @@ def prior_sample(words: list[str]) -> int:
 
 def prior_train(words: list[str]) -> int:
     """`lodestone prior train FOLDER`."""
-    options = parser("prior train", "Trains the embedded prior on the shipped pictures; resumes if FOLDER has a checkpoint.")
+    options = parser(
+        "prior train", "Trains the embedded prior on the shipped pictures; resumes if FOLDER has a checkpoint."
+    )
     options.add_argument("folder", type=Path, help="receives the checkpoint and the finished prior")
     options.add_argument("--device", default="cpu", help="cpu or cuda")
     options.epilog = "Any training setting: --steps, --batch, --learning-rate, ... (`prior train FOLDER --fields`)"

@@ -90,7 +90,10 @@ def test_sds_mean_on_a_gaussian_is_the_weighted_score_difference():
 
 def test_sds_is_csd_times_scale_plus_the_unguided_part():
     problem = two_component_problem(4)
-    sds, plain = draw(ScoreDistillation(guidance_scale=9.0), problem), draw(ScoreDistillation(guidance_scale=0.0), problem)
+    sds, plain = (
+        draw(ScoreDistillation(guidance_scale=9.0), problem),
+        draw(ScoreDistillation(guidance_scale=0.0), problem),
+    )
     csd = draw(ClassifierScoreDistillation(), problem)
     torch.testing.assert_close(sds.gradient, plain.gradient + 9 * csd.gradient)
 
@@ -167,7 +170,9 @@ def test_projection_approaches_the_optimal_coefficient_in_high_dimension():
 def test_negative_prompt_takes_the_place_of_the_null_condition():
     denoiser, conditioning, latents = two_component_problem(4)
     negative = component_conditioning(torch.tensor([[0.0, 1.0]])).expand(4)
-    with_negative = draw(ScoreDistillation(guidance_scale=3.0), (denoiser, replace(conditioning, negative=negative), latents))
+    with_negative = draw(
+        ScoreDistillation(guidance_scale=3.0), (denoiser, replace(conditioning, negative=negative), latents)
+    )
     as_null = draw(ScoreDistillation(guidance_scale=3.0), (denoiser, replace(conditioning, null=negative), latents))
     assert torch.equal(with_negative.gradient, as_null.gradient)
 
@@ -208,7 +213,9 @@ def test_times_stay_in_their_window():
     problem = two_component_problem(512)
     step = StepSettings(step=0, steps=1, window=(20, 23))
     denoiser, conditioning, latents = problem
-    score = ClassifierScoreDistillation().gradient(denoiser, latents, conditioning, step, torch.Generator().manual_seed(0))
+    score = ClassifierScoreDistillation().gradient(
+        denoiser, latents, conditioning, step, torch.Generator().manual_seed(0)
+    )
     assert set(score.t.tolist()) == {20, 21, 22, 23}
 
 

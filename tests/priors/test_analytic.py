@@ -2,9 +2,9 @@
 
 import torch
 
+from lodestone.data.emoji import composite, load_emoji
 from lodestone.priors.analytic import GaussianMixture, component_conditioning
 from lodestone.priors.empirical import CaptionSupport, empirical_denoiser, undress
-from lodestone.data.emoji import composite, load_emoji
 from lodestone.priors.noise import NoiseSchedule
 from lodestone.priors.sampling import sample
 from lodestone.prompts.conditioning import ConditioningSet
@@ -32,7 +32,7 @@ def test_noise_is_minus_sigma_times_the_gradient_of_the_log_density():
 
 
 def test_clean_prediction_is_the_posterior_mean():
-    """E[x | x_t] by self-normalized importance sampling with 200,000 draws of the prior; tolerance 4 standard errors."""
+    """E[x | x_t] by self-normalized importance sampling with 200,000 draws; tolerance 4 standard errors."""
     denoiser, count = mixture(), 200_000
     rng = torch.Generator().manual_seed(3)
     component = torch.randint(3, (count,), generator=rng)

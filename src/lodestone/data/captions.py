@@ -9,7 +9,7 @@ PHRASES = ("{}", "{}", "a photo of {}", "a DSLR photo of {}", "a 3D render of {}
 
 def with_article(name: str) -> str:
     """`a hamburger`, `an apple`; names of more than three words stand as they are."""
-    if len(name.split()) > 3 or name.split()[0] in {"a", "an", "the"}:
+    if len(name.split()) > 3 or name.split(maxsplit=1)[0] in {"a", "an", "the"}:
         return name
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 

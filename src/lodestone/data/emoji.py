@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor
 
-__all__ = ["CELL", "EmojiSet", "composite", "load_emoji", "emoji_folder"]
+__all__ = ["CELL", "EmojiSet", "composite", "emoji_folder", "load_emoji"]
 
 CELL = 64
 """Side of one picture in the atlas, in pixels."""

@@ -12,7 +12,7 @@ it, a draft network learns the mean picture of each caption (`lodestone.prompts.
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -246,7 +246,12 @@ class Training:
     def advance(self, source: PictureSource) -> float:
         """One optimization step; returns its loss."""
         drawn = source.draw(self.rng)
-        batch = Batch(drawn.pictures.to(self.device), drawn.tokens.to(self.device), drawn.pooled.to(self.device), drawn.kept.to(self.device))
+        batch = Batch(
+            drawn.pictures.to(self.device),
+            drawn.tokens.to(self.device),
+            drawn.pooled.to(self.device),
+            drawn.kept.to(self.device),
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.settings)
         loss = denoising_loss(self.unet, self.draft, batch, self.alphas_cumprod, self.settings, self.rng)

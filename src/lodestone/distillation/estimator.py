@@ -27,7 +27,14 @@ from lodestone.priors.denoiser import AbstractDenoiser
 from lodestone.priors.noise import over_batch
 from lodestone.prompts.conditioning import ConditioningSet
 
-__all__ = ["AbstractAdaptiveEstimator", "AbstractEstimator", "AbstractSlot", "Residual", "ScoreGradient", "StepSettings"]
+__all__ = [
+    "AbstractAdaptiveEstimator",
+    "AbstractEstimator",
+    "AbstractSlot",
+    "Residual",
+    "ScoreGradient",
+    "StepSettings",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +107,12 @@ class AbstractSlot(nn.Module, abc.ABC):
         """The conditioning with the learned part in its place."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class AbstractAdaptiveEstimator(AbstractEstimator, abc.ABC):
     """An estimator that learns parameters along with the scene."""
+
+    learning_rate: float = 1e-4
+    """Adam's learning rate for the slot."""
 
     @abc.abstractmethod
     def slot(self, conditioning: ConditioningSet) -> AbstractSlot:

@@ -49,7 +49,6 @@ class LearnedNullEmbedding(AbstractAdaptiveEstimator):
     """
 
     guidance_scale: float = 1000.0
-    learning_rate: float = 1e-4
     learned_share: float = 1.0
 
     def __post_init__(self) -> None:

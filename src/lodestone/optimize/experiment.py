@@ -1,7 +1,6 @@
 """A complete, typed description of a run: what a recipe returns and a run folder stores."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from lodestone.distillation.estimator import AbstractEstimator, StepSettings
 from lodestone.errors import SettingError
@@ -66,5 +65,3 @@ class Experiment:
     evaluation: EvaluationCamera = field(default_factory=EvaluationCamera)
     seed: int = 0
     device: str = "cpu"
-
-

@@ -54,7 +54,14 @@ class Journal:
     """
 
     def __init__(
-        self, folder: RunFolder, *, steps: int, first: int, preview_every: int, checkpoint_every: int, quiet: bool = False
+        self,
+        folder: RunFolder,
+        *,
+        steps: int,
+        first: int,
+        preview_every: int,
+        checkpoint_every: int,
+        quiet: bool = False,
     ) -> None:
         self.folder, self.steps, self.first = folder, steps, first
         self.preview_every, self.checkpoint_every = preview_every, checkpoint_every

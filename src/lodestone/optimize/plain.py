@@ -1,6 +1,6 @@
 """Frozen dataclasses to plain mappings and back, without code, tags or class names in the file.
 
-Types come from a complete default value (a recipe's result), so a stored experiment is the recipe's name and its values.
+Types come from a complete default value (a recipe's result): a stored experiment is the recipe's name and its values.
 """
 
 from collections.abc import Mapping

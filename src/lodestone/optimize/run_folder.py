@@ -1,10 +1,10 @@
 """The run folder: everything needed to judge, repeat and continue a run, in plain files.
 
-    outputs/<slug>-<hash>/<YYYYMMDD-HHMMSS>/
-      experiment.yaml  command.txt  environment.json  metrics.jsonl
-      checkpoints/step-000500.safetensors ...  checkpoints/last
-      preview/step-000200.png
-      asset/splats.ply  turntable.webp  views.png
+outputs/<slug>-<hash>/<YYYYMMDD-HHMMSS>/
+  experiment.yaml  command.txt  environment.json  metrics.jsonl
+  checkpoints/step-000500.safetensors ...  checkpoints/last
+  preview/step-000200.png
+  asset/splats.ply  turntable.webp  views.png
 """
 
 import hashlib

@@ -84,7 +84,11 @@ class GaussianMixture(AbstractDenoiser):
         return direct + self.flip(flipped)
 
     def responsibilities(
-        self, x: Float[Tensor, "b d"], alpha: Float[Tensor, "b 1"], v: Float[Tensor, "b k"], logits: Float[Tensor, "b k"]
+        self,
+        x: Float[Tensor, "b d"],
+        alpha: Float[Tensor, "b 1"],
+        v: Float[Tensor, "b k"],
+        logits: Float[Tensor, "b k"],
     ) -> Float[Tensor, "b k"]:
         """Posterior probability `rho_k` of each component given the noisy sample."""
         distance = x.square().sum(1, keepdim=True) - 2 * alpha * self.products(x) + alpha.square() * self.square_norms

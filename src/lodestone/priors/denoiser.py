@@ -42,7 +42,9 @@ class Prediction:
     velocity: Latents
 
     @classmethod
-    def of(cls, kind: PredictionType, output: Latents, noisy: Latents, t: Times, schedule: NoiseSchedule) -> "Prediction":
+    def of(
+        cls, kind: PredictionType, output: Latents, noisy: Latents, t: Times, schedule: NoiseSchedule
+    ) -> "Prediction":
         """Reads `output` as `kind` and derives the other two views."""
         alpha, sigma = over_batch(schedule.alpha(t)), over_batch(schedule.sigma(t))
         match kind:

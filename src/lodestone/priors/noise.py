@@ -6,6 +6,7 @@ A schedule is a table over the times 0..T-1. Discrete DDPM priors keep their exa
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -61,7 +62,7 @@ class NoiseSchedule:
     def cosine(cls, length: int = 1000) -> "NoiseSchedule":
         """Nichol & Dhariwal 2021 (arXiv 2102.09672, Eq. 17), betas capped at 0.999."""
         bar = [math.cos((i / length + 0.008) / 1.008 * math.pi / 2) ** 2 for i in range(length + 1)]
-        ratios = torch.tensor([max(b / a, 0.001) for a, b in zip(bar, bar[1:], strict=False)], dtype=torch.float64)
+        ratios = torch.tensor([max(b / a, 0.001) for a, b in pairwise(bar)], dtype=torch.float64)
         return cls.from_alphas_cumprod(ratios.cumprod(0))
 
     @classmethod

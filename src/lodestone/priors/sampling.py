@@ -1,5 +1,7 @@
 """Samples of a prior itself: what it can show before any 3D."""
 
+from itertools import pairwise
+
 import torch
 
 from lodestone.arrays import Latents
@@ -30,7 +32,7 @@ def sample(
     count, device = len(conditioning.positive), conditioning.positive.tokens.device
     noisy = torch.randn((count, *denoiser.latent_shape), generator=rng).to(device)
     times = torch.linspace(denoiser.schedule.length - 1, 0, steps + 1).round().long().tolist()
-    for now, then in zip(times, times[1:], strict=False):
+    for now, then in pairwise(times):
         t = torch.full((count,), now, device=device)
         prediction = guided_prediction(denoiser, noisy, t, conditioning, guidance_scale)
         following = torch.full_like(t, then)

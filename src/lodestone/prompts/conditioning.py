@@ -28,8 +28,12 @@ class Conditioning:
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Conditioning":
         """Applies `function` to every field that is present."""
-        present = {field.name: getattr(self, field.name) for field in fields(self)}
-        return type(self)(**{name: None if value is None else function(value) for name, value in present.items()})
+        optional = {name: value if value is None else function(value) for name, value in self.optional().items()}
+        return Conditioning(tokens=function(self.tokens), **optional)
+
+    def optional(self) -> dict[str, Tensor | None]:
+        """Every field but the tokens, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "tokens"}
 
     def expand(self, count: int) -> "Conditioning":
         """Repeats a conditioning of batch one `count` times."""
@@ -42,12 +46,15 @@ class Conditioning:
     @classmethod
     def concatenate(cls, parts: "list[Conditioning]") -> "Conditioning":
         """Stacks along the batch; every part must have the same fields."""
-        first = parts[0]
-        columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(first)}
-        return cls(**{name: None if column[0] is None else torch.cat(column) for name, column in columns.items()})
+        columns = {name: [part.optional()[name] for part in parts] for name in parts[0].optional()}
+        optional = {name: join(column) for name, column in columns.items()}
+        return cls(tokens=torch.cat([part.tokens for part in parts]), **optional)
 
 
-
+def join(column: list[Tensor | None]) -> Tensor | None:
+    """One field of all parts, or None where they have none."""
+    present = [tensor for tensor in column if tensor is not None]
+    return torch.cat(present) if present else None
 
 
 @dataclass(frozen=True, kw_only=True)

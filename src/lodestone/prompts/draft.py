@@ -1,10 +1,10 @@
 """A first, blurred guess at the picture from the words alone.
 
 At the highest noise the best prediction of a diffusion model is the mean picture of its caption, `E[x | y]`, which a
-small convolutional network is slow to learn: it would have to paint a layout from channel-wise modulation. `DraftNetwork`
-regresses that mean from the sentence embedding; the denoiser receives it, and its mirror image, as extra channels. This
-is the text-to-image half of a two-part prior as in unCLIP (Ramesh et al. 2022, arXiv 2204.06125), with a 32 x 32 picture
-in the place of an image embedding.
+small convolutional network is slow to learn: it would have to paint a layout from channel-wise modulation.
+`DraftNetwork` regresses that mean from the sentence embedding; the denoiser receives it, and its mirror image, as
+extra channels. This is a two-part prior as in unCLIP (Ramesh et al. 2022, arXiv 2204.06125), with a 32 x 32 picture in
+the place of an image embedding.
 """
 
 from dataclasses import replace
@@ -57,5 +57,8 @@ class DraftedText(AbstractTextEncoder):
     def encode(self, texts: list[str]) -> Conditioning:
         words = self.inner.encode(texts)
         assert words.pooled is not None
-        kept = torch.tensor([float(bool(text)) for text in texts])[:, None, None, None]
-        return replace(words, picture=draft_channels(self.network(words.pooled), self.side) * kept)
+        # One row at a time: a batched product could give a text other bits beside other neighbours.
+        drafts = torch.cat(
+            [self.network(row[None]) * float(bool(text)) for row, text in zip(words.pooled, texts, strict=True)]
+        )
+        return replace(words, picture=draft_channels(drafts, self.side))

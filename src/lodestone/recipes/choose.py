@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import lodestone.recipes
@@ -24,15 +24,18 @@ class Choice:
     estimator: str = ""
 
 
-def recipes() -> dict[str, Recipe]:
+def recipes() -> Mapping[str, Recipe]:
     """The package's recipes by the name that the command line uses."""
     return {name.replace("_", "-"): getattr(lodestone.recipes, name) for name in lodestone.recipes.__all__}
 
 
-def estimators() -> dict[str, Recipe]:
+def estimators() -> Mapping[str, Recipe]:
     """The recipe that each estimator's usual settings come from, by the estimator's short name."""
-    return {"sds": lodestone.recipes.sds_gs, "csd": lodestone.recipes.csd_gs, "ssd": lodestone.recipes.ssd_gs} | {
-        "lods-embedding": lodestone.recipes.lods_gs_embedding
+    return {
+        "sds": lodestone.recipes.sds_gs,
+        "csd": lodestone.recipes.csd_gs,
+        "ssd": lodestone.recipes.ssd_gs,
+        "lods-embedding": lodestone.recipes.lods_gs_embedding,
     }
 
 
@@ -50,7 +53,7 @@ def find(name: str) -> Recipe:
         except (ImportError, AttributeError) as error:
             raise SettingError(f"recipe {name!r} cannot be imported ({error}): check the module and function") from None
         if callable(found):
-            return found  # type: ignore[no-any-return]
+            return found
     raise SettingError(f"there is no recipe {name!r}: choose among {', '.join(known)}, or package.module:function")
 
 

@@ -62,17 +62,18 @@ def gaussians(prompt: str, prior: str, small: AbstractEstimator, published: Abst
             return stable_diffusion(prompt, prior, published)
 
 
+def small_scene(density: DensityControl) -> GaussianSettings:
+    """3,000 Gaussians to begin with, learned in some hundred steps."""
+    return GaussianSettings(initialization=BallInitialization(radius=0.55), learning_rates=FAST, density=density)
+
+
 def empirical(prompt: str, estimator: AbstractEstimator) -> Experiment:
     """On white, from a fixed distance: the pictures know nothing else."""
     return Experiment(
         prompt=PromptSettings(text=prompt, view_dependent=False),
         prior="empirical",
         estimator=estimator,
-        scene=GaussianSettings(
-            initialization=BallInitialization(radius=0.55),
-            learning_rates=FAST,
-            density=DensityControl(every=25, start=50, stop=150),
-        ),
+        scene=small_scene(DensityControl(every=25, start=50, stop=150)),
         cameras=OrbitSampler(elevation=(0.0, 20.0), distance=(3.0, 3.0), field_of_view=(25.0, 25.0)),
         plan=Plan(
             steps=200,
@@ -91,7 +92,7 @@ def embedded(prompt: str, estimator: AbstractEstimator) -> Experiment:
     return replace(
         base,
         prior="embedded",
-        scene=replace(base.scene, density=DensityControl(every=50, start=75, stop=275)),
+        scene=small_scene(DensityControl(every=50, start=75, stop=275)),
         plan=replace(
             base.plan,
             steps=350,

@@ -127,6 +127,4 @@ class EvaluationCamera:
 
     def viewpoints(self, count: int) -> Viewpoints:
         """A full turn of `count` views that begins at the front."""
-        return turntable(
-            count, elevation=self.elevation, distance=self.distance, field_of_view=self.field_of_view
-        )
+        return turntable(count, elevation=self.elevation, distance=self.distance, field_of_view=self.field_of_view)

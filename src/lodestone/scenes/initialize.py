@@ -25,7 +25,7 @@ class BallInitialization:
     color_noise: float = 0.1
     """Standard deviation of the colours around `brightness`."""
     overlap: float = 1.0
-    """Standard deviation of a Gaussian in units of the mean distance between neighbours, `radius (4 pi / 3 n)^(1/3)`."""
+    """Standard deviation of a Gaussian in halves of the spacing `radius (4 pi / 3 n)^(1/3)`."""
 
     def create(self, rng: torch.Generator) -> RawGaussians:
         """Draws the Gaussians."""

@@ -10,7 +10,14 @@ from torch import Tensor, nn
 
 from lodestone.rendering.cameras import Cameras
 
-__all__ = ["AbstractScene", "AbstractSceneSettings", "ParameterGroup", "RenderStatistics", "Rendering", "StructureState"]
+__all__ = [
+    "AbstractScene",
+    "AbstractSceneSettings",
+    "ParameterGroup",
+    "RenderStatistics",
+    "Rendering",
+    "StructureState",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
