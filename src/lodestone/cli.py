@@ -1,14 +1,19 @@
 """The command line; thin. Every command imports what it needs, so that `lodestone --help` answers at once."""
 
 import argparse
+import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lodestone import __version__
-from lodestone.errors import SettingError
+from lodestone.errors import SettingError, check_range
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from lodestone.export.asset import SplatFormat
@@ -45,12 +50,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         return command(words[0])(words[1:])
-    except SettingError as error:
-        print(f"lodestone: {error}", file=sys.stderr)
+    except (SettingError, ModuleNotFoundError, OSError) as error:
+        print(f"lodestone: {sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("lodestone: stopped; `lodestone resume RUN` continues from the last checkpoint", file=sys.stderr)
         return 130
+
+
+EXTRAS = {
+    "diffusers": "diffusion",
+    "transformers": "diffusion",
+    "tokenizers": "diffusion",
+    "huggingface_hub": "diffusion",
+}
+"""The extra of this package that brings a library."""
+
+
+def sentence(error: Exception) -> str:
+    """What a person can do about an error of a setting, of a missing optional library or of the file system."""
+    if isinstance(error, ModuleNotFoundError):
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise error
+        return f"{error.name} is not installed: run `pip install 'lodestone3d[{extra}]'`"
+    return f"{error}: check that the path exists and that you may use it" if isinstance(error, OSError) else str(error)
 
 
 def command(name: str) -> Callable[[list[str]], int]:
@@ -72,6 +96,38 @@ def command(name: str) -> Callable[[list[str]], int]:
     return known[name]
 
 
+def understand(parse: Callable[[], T], help_command: str) -> T:
+    """Runs a parser; what it complains of in boxes and usage lines becomes one sentence.
+
+    Raises: SettingError if the words cannot be parsed.
+    """
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):
+            result = parse()
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise SettingError(complaint(said.getvalue(), help_command)) from None
+    print(said.getvalue(), end="", file=sys.stderr)
+    return result
+
+
+def complaint(text: str, help_command: str) -> str:
+    """The sentence in the complaint of argparse (after `error: `) or tyro (the first part of its box)."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    if " error: " in plain:
+        return f"{' '.join(plain.split(' error: ', 1)[1].split())}: `{help_command}` explains every setting"
+    rows = [line.strip("│ ") for line in plain.splitlines() if line.startswith("│")]
+    parts = [" ".join(part.split()) for part in re.split(r"─{3,}", "\n".join(rows))]
+    first = parts[0].removeprefix("Error parsing ").rstrip(".")
+    if (found := re.fullmatch(r"(?!-)[\w.]+: (.*: .*)", first)) is not None:  # a setting has explained itself
+        return found[1]
+    guess = next((part.split()[3] for part in parts if part.startswith("Perhaps you meant:")), "")
+    hint = f"perhaps you meant {guess}; " if guess.startswith("-") else ""
+    return f"{first[:1].lower()}{first[1:]}: {hint}`{help_command}` lists every setting"
+
+
 def parser(name: str, description: str) -> argparse.ArgumentParser:
     """An argument parser that does not guess abbreviations."""
     return argparse.ArgumentParser(prog=f"lodestone {name}", description=description, allow_abbrev=False)
@@ -86,10 +142,13 @@ def generate(words: list[str]) -> int:
     options.add_argument("--estimator", help="sds, csd, ssd or lods-embedding instead of the recipe's own")
     options.add_argument("--output", type=Path, default=Path("outputs"), help="run folders are made in here")
     options.add_argument("--formats", default="ply", help="splat files to write, for example ply,splat")
-    options.add_argument("--quiet", action="store_true", help="print the asset's folder only")
-    options.epilog = "Any field of the recipe: `lodestone generate PROMPT --fields` lists them with their values."
+    options.add_argument("--quiet", action="store_true", help="print the asset's files only")
+    options.epilog = "Any field of the recipe after PROMPT: `lodestone generate PROMPT --fields` lists them all."
     options.add_argument("--fields", action="store_true", help="list every field of the recipe and stop")
-    chosen, rest = options.parse_known_args(words)
+    chosen, rest = understand(lambda: options.parse_known_args(words), "lodestone generate --help")
+    if any("\ud800" <= letter <= "\udfff" for letter in chosen.prompt):  # bytes that are no UTF-8
+        raise SettingError("the prompt is not valid text: write it in UTF-8")
+    formats = splat_formats(chosen.formats)
 
     import tyro
 
@@ -100,7 +159,16 @@ def generate(words: list[str]) -> int:
     choice = Choice(**named)
     experiment = build(choice, chosen.prompt)
     fields = ["--help"] if chosen.fields else rest
-    experiment = tyro.cli(type(experiment), default=experiment, args=fields, prog="lodestone generate PROMPT")
+    experiment = understand(
+        lambda: tyro.cli(
+            type(experiment),
+            default=experiment,
+            args=fields,
+            prog="lodestone generate PROMPT",
+            config=(tyro.conf.AvoidSubcommands,),  # a run folder holds values; another kind is another recipe's
+        ),
+        "lodestone generate PROMPT --fields",
+    )
     if "prior" not in named and not chosen.quiet:
         print(default_prior_notice(choice.prior))
     return stopping(
@@ -108,7 +176,7 @@ def generate(words: list[str]) -> int:
             experiment,
             output=chosen.output,
             choice=choice,
-            formats=splat_formats(chosen.formats),
+            formats=formats,
             quiet=chosen.quiet,
         )
     )
@@ -127,7 +195,7 @@ def stopping(run: "Callable[[], FinishedRun]") -> int:
     try:
         finished = run()
     except OptimizationStopped as error:
-        print(f"lodestone: {error}; the last checkpoint is kept", file=sys.stderr)
+        print(f"lodestone: {error}; the run folder keeps the last checkpoint before that", file=sys.stderr)
         return 1
     for path in finished.files:
         print(path)
@@ -155,7 +223,7 @@ def resume(words: list[str]) -> int:
     options = parser("resume", "Continues a run from its newest checkpoint; needs only its folder.")
     options.add_argument("run", type=Path, help="run folder, such as outputs/a-hamburger-1a2b3c/20260102-030405")
     options.add_argument("--quiet", action="store_true", help="print the asset's files only")
-    chosen = options.parse_args(words)
+    chosen = understand(lambda: options.parse_args(words), "lodestone resume --help")
     from lodestone.runs import resume as run
 
     return stopping(lambda: run(chosen.run, quiet=chosen.quiet))
@@ -168,10 +236,9 @@ def render(words: list[str]) -> int:
     options.add_argument("--views", type=int, default=120, help="pictures in a full turn (1 to 3600)")
     options.add_argument("--size", type=int, default=512, help="side of a picture in pixels (16 to 4096)")
     options.add_argument("--output", type=Path, help="folder to write to; by default inside the run folder")
-    chosen = options.parse_args(words)
-    for name, low, high in (("views", 1, 3600), ("size", 16, 4096)):
-        if not low <= getattr(chosen, name) <= high:
-            raise SettingError(f"--{name} is {getattr(chosen, name)}: choose a number from {low} to {high}")
+    chosen = understand(lambda: options.parse_args(words), "lodestone render --help")
+    check_range("--views", chosen.views, 1, 3600)
+    check_range("--size", chosen.size, 16, 4096)
     from lodestone.runs import render_run
 
     for path in render_run(chosen.run, views=chosen.views, size=chosen.size, output=chosen.output):
@@ -185,7 +252,7 @@ def export(words: list[str]) -> int:
     options.add_argument("run", type=Path, help="run folder")
     options.add_argument("--format", default="ply", help="ply, splat, or both separated by a comma")
     options.add_argument("--output", type=Path, help="folder to write to; by default the run's asset folder")
-    chosen = options.parse_args(words)
+    chosen = understand(lambda: options.parse_args(words), "lodestone export --help")
     from lodestone.runs import export_run
 
     for path in export_run(chosen.run, splat_formats(chosen.format), output=chosen.output):
@@ -195,7 +262,7 @@ def export(words: list[str]) -> int:
 
 def recipes(words: list[str]) -> int:
     """`lodestone recipes`."""
-    parser("recipes", "Lists the recipes.").parse_args(words)
+    understand(lambda: parser("recipes", "Lists the recipes.").parse_args(words), "lodestone recipes --help")
     from lodestone.recipes.choose import describe
     from lodestone.recipes.choose import recipes as known
 
@@ -229,10 +296,9 @@ def prior_sample(words: list[str]) -> int:
     options.add_argument(
         "--output", type=Path, default=Path("samples.png"), help="one picture with all samples in a row"
     )
-    chosen = options.parse_args(words)
-    for name, low, high in (("count", 1, 64), ("steps", 1, 1000)):
-        if not low <= getattr(chosen, name) <= high:
-            raise SettingError(f"--{name} is {getattr(chosen, name)}: choose a number from {low} to {high}")
+    chosen = understand(lambda: options.parse_args(words), "lodestone prior sample --help")
+    check_range("--count", chosen.count, 1, 64)
+    check_range("--steps", chosen.steps, 1, 1000)
     from lodestone.runs import sample_prior
 
     sample_prior(**{name: value for name, value in vars(chosen).items() if name != "prior"}, choice=chosen.prior)
@@ -249,7 +315,7 @@ def prior_train(words: list[str]) -> int:
     options.add_argument("--device", default="cpu", help="cpu or cuda")
     options.epilog = "Any training setting: --steps, --batch, --learning-rate, ... (`prior train FOLDER --fields`)"
     options.add_argument("--fields", action="store_true", help="list every training setting and stop")
-    chosen, rest = options.parse_known_args(words)
+    chosen, rest = understand(lambda: options.parse_known_args(words), "lodestone prior train --help")
 
     import tyro
 
@@ -257,14 +323,18 @@ def prior_train(words: list[str]) -> int:
     from lodestone.runs import check_device
 
     fields = ["--help"] if chosen.fields else rest
-    settings = tyro.cli(TrainingSettings, args=fields, prog="lodestone prior train FOLDER")
+    settings = understand(
+        lambda: tyro.cli(TrainingSettings, args=fields, prog="lodestone prior train FOLDER"),
+        "lodestone prior train FOLDER --fields",
+    )
     train(chosen.folder, settings, device=check_device(chosen.device))
     return 0
 
 
 def doctor(words: list[str]) -> int:
     """`lodestone doctor`."""
-    parser("doctor", "Says in plain words what this machine can do.").parse_args(words)
+    options = parser("doctor", "Says in plain words what this machine can do.")
+    understand(lambda: options.parse_args(words), "lodestone doctor --help")
     from lodestone.doctor import examine
 
     for line in examine():

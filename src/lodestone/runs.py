@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from lodestone.errors import SettingError
+from lodestone.errors import SettingError, check_range
 from lodestone.export.asset import SplatFormat, gaussians_of, render_frames, write_asset, write_splats
 from lodestone.export.pictures import to_bytes, write_picture, write_turntable
 from lodestone.optimize.experiment import Experiment
@@ -23,7 +23,8 @@ from lodestone.priors.denoiser import Prior
 from lodestone.priors.sampling import sample
 from lodestone.prompts.conditioning import ConditioningSet
 from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
-from lodestone.recipes.choose import Choice, build
+from lodestone.recipes.choose import Choice, build, recipes
+from lodestone.rendering.background import White
 from lodestone.scenes.scene import AbstractScene
 from lodestone.storage import write_text
 
@@ -38,6 +39,10 @@ __all__ = [
     "resume",
     "sample_prior",
 ]
+
+
+MOST_PIXELS = 10**9
+"""Of a turntable, whose frames are in memory at once: 3 GB."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,10 @@ def check_device(name: str) -> torch.device:
         raise SettingError(f"device is {name!r}: choose cpu or cuda") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise SettingError("device is cuda, but this machine has no usable CUDA device: choose --device cpu")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SettingError(
+            f"device is {name!r}, but this machine has {torch.cuda.device_count()}: choose --device cuda"
+        )
     if device.type not in ("cpu", "cuda"):
         raise SettingError(f"device is {name!r}: choose cpu or cuda")
     return device
@@ -85,7 +94,8 @@ def generate(
     Args:
         experiment: what a recipe returned, edited as you like with `dataclasses.replace`.
         output: a new run folder is made below it.
-        choice: the recipe that the experiment came from, so that `resume` can read the folder.
+        choice: the recipe that the experiment came from, so that `resume` can read the folder; by default the first
+            of the package's recipes that the experiment is a variant of.
         formats: of the splat files.
         quiet: without progress line.
 
@@ -93,10 +103,13 @@ def generate(
     """
     began = time.perf_counter()
     device = check_device(experiment.device)
+    origin = to_plain(find_origin(experiment, choice))
     prior = open_prior(experiment.prior, device=device)
+    if prior.white_only and not isinstance(experiment.plan.background, White):
+        raise SettingError(f"prior {prior.name} has seen objects on white alone: give plan.background as White()")
     prompt = encode(experiment, prior, device)
     state = new_state(experiment, prompt.conditioning())
-    origin = {**to_plain(choice or Choice()), "formats": [str(wanted) for wanted in formats]}
+    origin["formats"] = [str(wanted) for wanted in formats]
     folder = RunFolder.create(output, experiment, origin)
     return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
 
@@ -105,13 +118,16 @@ def resume(path: Path, *, quiet: bool = False) -> FinishedRun:
     """Continues a run from its newest checkpoint and writes its asset; needs only the folder."""
     began = time.perf_counter()
     folder = RunFolder(path)
-    formats = [SplatFormat(wanted) for wanted in folder.read().get("formats", ["ply"])]
+    formats = read_formats(folder)
     experiment = read_experiment(folder)
     device = check_device(experiment.device)
-    checkpoint = folder.last_checkpoint
+    checkpoint = folder.newest
     prior = open_prior(experiment.prior, device=device)
     prompt = encode(experiment, prior, device)
-    state = load_state(checkpoint, experiment, prompt.conditioning())
+    if checkpoint is None:  # stopped before its first one
+        state = new_state(experiment, prompt.conditioning())
+    else:
+        state = load_state(checkpoint, experiment, prompt.conditioning())
     return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
 
 
@@ -137,7 +153,7 @@ def finish(
         quiet=quiet,
     ) as journal:
         complete = optimize(experiment, prior, prompt, state, journal)
-        if not folder.checkpoint(state.step).exists():
+        if folder.newest != folder.checkpoint(state.step):
             journal.checkpoint(state)
     optimized = time.perf_counter()
     text, camera = experiment.prompt.text, experiment.evaluation
@@ -147,6 +163,37 @@ def finish(
     report = {name: round(value, 3) for name, value in {**seconds, **phases}.items()}
     write_text(folder.path / "timing.json", json.dumps(report, indent=2) + "\n")
     return FinishedRun(folder, state.scene, tuple(files), complete)
+
+
+def find_origin(experiment: Experiment, choice: Choice | None) -> Choice:
+    """The recipe from whose result the experiment differs in values alone, so that a run folder can hold it.
+
+    Raises: SettingError if there is none, because the run could not be resumed.
+    """
+    names = [choice] if choice else [Choice(recipe=name, prior=experiment.prior) for name in recipes()]
+    for origin in names:
+        try:
+            if from_plain(build(origin, experiment.prompt.text), to_plain(experiment)) == experiment:
+                return origin
+        except SettingError:
+            continue
+    raise SettingError(
+        f"recipe {' or '.join(origin.recipe for origin in names)} does not lead to this experiment by other values "
+        "alone, so its run could not be resumed: choose a function of your own that returns it, package.module:function"
+    )
+
+
+def read_formats(folder: RunFolder) -> list[SplatFormat]:
+    """The stored formats of the splat files.
+
+    Raises: SettingError if one is unknown.
+    """
+    stored, known = folder.read().get("formats", ["ply"]), list(map(str, SplatFormat))
+    if not isinstance(stored, list) or any(name not in known for name in stored):
+        raise SettingError(
+            f"formats in {folder.path / 'experiment.yaml'} is {stored!r}: choose among {', '.join(known)}"
+        )
+    return [SplatFormat(name) for name in stored]
 
 
 def read_experiment(folder: RunFolder) -> Experiment:
@@ -165,6 +212,10 @@ def read_experiment(folder: RunFolder) -> Experiment:
 
 def render_run(path: Path, *, views: int, size: int, output: Path | None = None) -> list[Path]:
     """Numbered pictures of a full turn around a run's newest scene, and a turntable of them."""
+    if views * size**2 > MOST_PIXELS:
+        raise SettingError(
+            f"--views {views} of --size {size} do not fit into memory: choose fewer views or a smaller size"
+        )
     scene, experiment = read_scene(path)
     folder = output or path / f"render-{views}x{size}"
     frames = list(render_frames(scene, views, size, camera=experiment.evaluation))
@@ -185,6 +236,9 @@ def sample_prior(
 ) -> None:
     """Draws samples of a prior into one picture."""
     place = check_device(device)
+    check_range("--seed", seed, 0, 2**63 - 1)
+    if output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise SettingError(f"--output is {output}: give the picture a name that ends in .png, .jpg or .webp")
     prior = open_prior(choice, device=place)
     encoded = EncodedPrompt.encode(PromptSettings(text=prompt, view_dependent=False), prior.text_encoder)
     one = encoded.map(lambda tensor: tensor.to(place))

@@ -5,6 +5,8 @@ import bisect
 import math
 from dataclasses import dataclass
 
+from lodestone.errors import SettingError
+
 __all__ = ["AbstractSchedule", "Constant", "Cosine", "Linear", "Piecewise", "Schedule"]
 
 
@@ -59,6 +61,14 @@ class Piecewise(AbstractSchedule):
 
     steps: tuple[int, ...]
     values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        rising = all(a < b for a, b in zip(self.steps, self.steps[1:], strict=False))
+        if len(self.steps) != len(self.values) or self.steps[:1] != (0,) or not rising:
+            raise SettingError(
+                f"a piecewise schedule has steps {self.steps} and values {self.values}: "
+                "give as many steps as values, rising from 0"
+            )
 
     def __call__(self, step: int) -> float:
         return self.values[max(0, bisect.bisect_right(self.steps, step) - 1)]

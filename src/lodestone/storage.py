@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lodestone.errors import SettingError
 
-__all__ = ["load_tensors", "save_tensors", "write_atomically", "write_text"]
+__all__ = ["explain", "load_tensors", "save_tensors", "write_atomically", "write_text"]
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

@@ -306,8 +306,10 @@ class Training:
                 raise SettingError(f"{folder} holds another network: train into another --output folder")
             p.copy_(tensors[f"unet.{name}"])
             self.average[name].copy_(tensors[f"average.{name}"])
-            keys = ("step", "exp_avg", "exp_avg_sq")
-            self.optimizer.state[p] = {key: tensors[f"optimizer.{key}.{name}"].to(p.device) for key in keys}
+            moments = {key: tensors[f"optimizer.{key}.{name}"] for key in ("exp_avg", "exp_avg_sq")}
+            # The fused optimizer walks raw memory, so moments must be laid out as their parameter is.
+            laid_out = {key: torch.empty_like(p).copy_(value) for key, value in moments.items()}
+            self.optimizer.state[p] = {"step": tensors[f"optimizer.step.{name}"].to(p.device), **laid_out}
 
 
 def export(training: Training, folder: Path) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from lodestone.distillation.estimator import AbstractEstimator, StepSettings
-from lodestone.errors import SettingError
+from lodestone.errors import SettingError, check_range
 from lodestone.optimize.regularizers import Regularizers
 from lodestone.priors.noise import NoiseSchedule
 from lodestone.prompts.prompt import PromptSettings
@@ -35,17 +35,25 @@ class Plan:
     checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
-        for name, low, high in (("steps", 1, 1_000_000), ("views", 1, 256), ("checkpoint_every", 1, 1_000_000)):
-            if not low <= getattr(self, name) <= high:
-                raise SettingError(f"plan.{name} is {getattr(self, name)}: choose a number from {low} to {high}")
-        if self.preview_every < 0:
-            raise SettingError(f"plan.preview_every is {self.preview_every}: choose 0 (no previews) or more")
+        limits: dict[str, tuple[float, float]] = {
+            "steps": (1, 1_000_000),
+            "views": (1, 256),
+            "gradient_clip": (0.0, 1e12),
+        }
+        limits |= {"checkpoint_every": (1, 1_000_000), "preview_every": (0, 1_000_000)}
+        for name, bounds in limits.items():
+            check_range(f"plan.{name}", getattr(self, name), *bounds)
+        for step in range(self.steps):
+            low, high = self.smallest_time(step), self.largest_time(step)
+            if not 0 <= low <= high <= 1:
+                raise SettingError(
+                    f"plan.smallest_time is {low:g} and plan.largest_time {high:g} at step {step}: "
+                    "choose both from 0 to 1, the smallest first"
+                )
 
     def settings(self, step: int, schedule: NoiseSchedule) -> StepSettings:
         """Evaluates everything annealed at one step."""
         low, high = schedule.index(self.smallest_time(step)), schedule.index(self.largest_time(step))
-        if low > high:
-            raise SettingError(f"plan.smallest_time exceeds plan.largest_time at step {step}: choose a smaller one")
         return StepSettings(
             step=step, steps=self.steps, window=(low, high), regularizers=self.regularizers.weights(step)
         )
@@ -65,3 +73,6 @@ class Experiment:
     evaluation: EvaluationCamera = field(default_factory=EvaluationCamera)
     seed: int = 0
     device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_range("seed", self.seed, 0, 2**63 - 1)

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TextIO
@@ -10,11 +11,12 @@ from typing import TextIO
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lodestone.distillation.estimator import StepSettings
+from lodestone.errors import SettingError
 from lodestone.export.pictures import preview_strip, write_picture
 from lodestone.optimize.run_folder import RunFolder
 from lodestone.optimize.state import OptimizationState, save_state
 from lodestone.scenes.scene import Rendering
-from lodestone.storage import write_text
+from lodestone.storage import explain, write_text
 
 __all__ = ["Journal", "StepRecord"]
 
@@ -79,9 +81,9 @@ class Journal:
 
     def __enter__(self) -> "Journal":
         file = self.folder.path / "metrics.jsonl"
-        kept = file.read_text(encoding="utf-8").splitlines()[: self.first] if file.exists() else []
+        kept = file.read_text(encoding="utf-8", errors="replace").splitlines()[: self.first] if file.exists() else []
         write_text(file, "".join(line + "\n" for line in kept))
-        self.metrics = file.open("a", encoding="utf-8")
+        self.metrics = file.open("a", encoding="utf-8", buffering=1)  # each line is on its way before the next step
         self.progress.start()
         self.task = self.progress.add_task("", total=self.steps, completed=self.first, speed="", phases="")
         return self
@@ -90,11 +92,15 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.progress.stop()
-        self.metrics.close()
+        with suppress(OSError):  # of a line that could not be written, which `record` has reported
+            self.metrics.close()
 
     def record(self, record: StepRecord, rendering: Rendering, state: OptimizationState) -> None:
         """Notes one finished step."""
-        self.metrics.write(json.dumps(record.line()) + "\n")
+        try:
+            self.metrics.write(json.dumps(record.line()) + "\n")
+        except OSError as error:
+            raise SettingError(explain(self.folder.path / "metrics.jsonl", error)) from error
         for phase, seconds in record.seconds.items():
             self.totals[phase] = self.totals.get(phase, 0.0) + seconds
         self.show(state.step)
@@ -112,8 +118,7 @@ class Journal:
         self.progress.update(self.task, speed=f"{speed:.1f} it/s" if speed else "")
 
     def checkpoint(self, state: OptimizationState) -> None:
-        """Writes a checkpoint and points `last` at it; metrics up to it are on disk first."""
-        self.metrics.flush()
+        """Writes a checkpoint and points `last` at it."""
         path = self.folder.checkpoint(state.step)
         save_state(path, state)
         write_text(path.parent / "last", path.name + "\n")

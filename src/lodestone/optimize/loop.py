@@ -15,7 +15,7 @@ from lodestone.optimize.interrupt import GracefulInterrupt
 from lodestone.optimize.journal import Journal, StepRecord
 from lodestone.optimize.regularizers import regularization, total
 from lodestone.optimize.state import OptimizationState
-from lodestone.optimize.watchdog import check_finite, check_visible
+from lodestone.optimize.watchdog import check_finite, check_parameters, check_visible
 from lodestone.priors.denoiser import Prior
 from lodestone.prompts.prompt import EncodedPrompt
 from lodestone.scenes.scene import Rendering, StructureState
@@ -81,15 +81,21 @@ def optimize(
             norm = clip(state.scene, plan.gradient_clip)
             check_finite("scene's gradient", norm, state.step)
             state.optimizer.step()
+            check_parameters("scene", state.scene, state.step)
 
             # The auxiliary step.
             auxiliary = None
-            if isinstance(estimator, AbstractAdaptiveEstimator) and state.slot_optimizer is not None:
+            if (
+                isinstance(estimator, AbstractAdaptiveEstimator)
+                and state.slot is not None
+                and state.slot_optimizer is not None
+            ):
                 with clock.phase("denoiser"):
                     auxiliary = estimator.auxiliary_loss(prior.denoiser, latents, conditioning, rng)
                     state.slot_optimizer.zero_grad(set_to_none=True)
                     auxiliary.backward()
                 state.slot_optimizer.step()
+                check_parameters("learned slot", state.slot, state.step)
 
             # The structure's step.
             structure = StructureState(state.optimizer, state.statistics, rendering.statistics)

@@ -39,7 +39,7 @@ def from_plain(default: T, data: Any, key: str = "experiment") -> T:
         raise SettingError(f"{key} must be a mapping of settings, not {data!r}")
     hints = get_type_hints(type(default))
     known = {field.name for field in fields(default)}  # type: ignore[arg-type]
-    if unknown := sorted(set(data) - known):
+    if unknown := sorted(str(name) for name in set(data) - known):
         raise SettingError(f"{key}.{unknown[0]} is not a setting here: choose among {', '.join(sorted(known))}")
     values = {name: read(getattr(default, name), hints[name], entry, f"{key}.{name}") for name, entry in data.items()}
     return replace(default, **values)  # type: ignore[type-var]

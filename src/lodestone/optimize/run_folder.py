@@ -11,6 +11,7 @@ import hashlib
 import json
 import platform
 import re
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,13 +55,26 @@ class RunFolder:
 
         Raises: SettingError if the run has none yet.
         """
+        if (newest := self.newest) is None:
+            raise SettingError(f"{self.path} holds no checkpoint yet: `lodestone resume {self.path}` starts it again")
+        return newest
+
+    @property
+    def newest(self) -> Path | None:
+        """Where `checkpoints/last` points; None before the first checkpoint.
+
+        Raises: SettingError if it names no checkpoint.
+        """
         pointer = self.path / "checkpoints" / "last"
         if not pointer.is_file():
-            raise SettingError(f"{self.path} holds no checkpoint: start the run anew with `lodestone generate`")
-        return pointer.parent / pointer.read_text(encoding="utf-8").strip()
+            return None
+        name = pointer.read_text(encoding="utf-8", errors="replace").strip()
+        if not re.fullmatch(r"step-\d+\.safetensors", name):
+            raise SettingError(f"{pointer} names no checkpoint: write the name of a file beside it into it")
+        return pointer.parent / name
 
     @classmethod
-    def create(cls, output: Path, experiment: Experiment, origin: Mapping[str, str]) -> "RunFolder":
+    def create(cls, output: Path, experiment: Experiment, origin: Mapping[str, Any]) -> "RunFolder":
         """Makes a new folder below `output`; nothing is ever overwritten. `origin` says which recipe it came from.
 
         Raises: SettingError if the folder cannot be written.
@@ -75,7 +89,7 @@ class RunFolder:
         stored = {"format": RUN_FORMAT, "lodestone": lodestone.__version__, **origin}
         text = yaml.safe_dump({**stored, "experiment": to_plain(experiment)}, sort_keys=False, allow_unicode=True)
         write_text(path / "experiment.yaml", text)
-        write_text(path / "command.txt", " ".join(sys.argv) + "\n")
+        write_text(path / "command.txt", shlex.join(sys.argv) + "\n")
         write_text(path / "environment.json", json.dumps(environment(), indent=2) + "\n")
         return folder
 
@@ -89,7 +103,7 @@ class RunFolder:
             raise SettingError(f"{self.path} is not a run folder (it has no experiment.yaml): name the folder of a run")
         try:
             stored = yaml.safe_load(file.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
             raise SettingError(f"{file} is not readable YAML: restore it from a copy") from error
         if not isinstance(stored, dict):
             raise SettingError(f"{file} holds no mapping: restore it from a copy")

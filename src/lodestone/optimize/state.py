@@ -4,7 +4,8 @@ A checkpoint holds everything that the next step depends on: scene, learned slot
 structure's statistics and the generator. On a CPU a resumed run continues to the bit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,10 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises: SettingError if the file is damaged or of another version.
     """
-    tensors, metadata = load_tensors(path)
+    try:
+        tensors, metadata = load_tensors(path)
+    except SettingError as error:
+        raise SettingError(f"{error} (write its name into {path.parent / 'last'})") from error
     if metadata.get("version") != CHECKPOINT_VERSION:
         raise SettingError(
             f"{path} was written by another version (checkpoint version {metadata.get('version')}, "
@@ -115,20 +119,32 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, metadata
 
 
+@contextmanager
+def fitting(path: Path) -> Iterator[None]:
+    """Raises: SettingError instead of whatever a checkpoint of another experiment leads to."""
+    try:
+        yield
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise SettingError(f"{path} does not fit its experiment.yaml: undo what was changed there") from error
+
+
 def load_scene(path: Path, experiment: Experiment) -> AbstractScene:
     """The scene of a checkpoint alone."""
-    return experiment.scene.restore(section(read_checkpoint(path)[0], "scene"))
+    tensors, _ = read_checkpoint(path)
+    with fitting(path):
+        return experiment.scene.restore(section(tensors, "scene"))
 
 
 def load_state(path: Path, experiment: Experiment, conditioning: ConditioningSet) -> OptimizationState:
     """Continues where `save_state` stopped."""
     tensors, metadata = read_checkpoint(path)
     rng = torch.Generator()
-    rng.set_state(tensors["generator"])
-    state = assemble(experiment, experiment.scene.restore(section(tensors, "scene")), conditioning, rng)
-    set_moments("optimizer", state.scene, state.optimizer, tensors)
-    state.step, state.statistics = metadata["step"], section(tensors, "statistics")
-    if state.slot is not None and state.slot_optimizer is not None:
-        state.slot.load_state_dict(section(tensors, "slot"))
-        set_moments("slot_optimizer", state.slot, state.slot_optimizer, tensors)
+    with fitting(path):
+        rng.set_state(tensors["generator"])
+        state = assemble(experiment, experiment.scene.restore(section(tensors, "scene")), conditioning, rng)
+        set_moments("optimizer", state.scene, state.optimizer, tensors)
+        state.step, state.statistics = metadata["step"], section(tensors, "statistics")
+        if state.slot is not None and state.slot_optimizer is not None:
+            state.slot.load_state_dict(section(tensors, "slot"))
+            set_moments("slot_optimizer", state.slot, state.slot_optimizer, tensors)
     return state

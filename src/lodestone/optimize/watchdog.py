@@ -1,11 +1,11 @@
 """Stops a run that can no longer end well, and says why."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lodestone.scenes.scene import AbstractScene, Rendering
 
-__all__ = ["OptimizationStopped", "check_finite", "check_visible"]
+__all__ = ["OptimizationStopped", "check_finite", "check_parameters", "check_visible"]
 
 FAINTEST = 0.004
 """Coverage and peak opacity below this (1/255) show nothing on any screen."""
@@ -21,6 +21,12 @@ def check_finite(name: str, tensor: Tensor, step: int) -> None:
         raise OptimizationStopped(
             f"step {step}: the {name} is no longer finite; lower the learning rates or the guidance scale"
         )
+
+
+def check_parameters(name: str, module: nn.Module, step: int) -> None:
+    """Raises: OptimizationStopped if a step has made a parameter non-finite: no checkpoint may hold it."""
+    for parameter in module.parameters():
+        check_finite(name, parameter.detach(), step)
 
 
 def check_visible(scene: AbstractScene, rendering: Rendering, step: int) -> None:

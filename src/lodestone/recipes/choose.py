@@ -50,8 +50,10 @@ def find(name: str) -> Recipe:
     if function:
         try:
             found = getattr(importlib.import_module(module), function)
-        except (ImportError, AttributeError) as error:
-            raise SettingError(f"recipe {name!r} cannot be imported ({error}): check the module and function") from None
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            raise SettingError(
+                f"recipe {name!r} cannot be imported ({error}): check the names, and that PYTHONPATH has its folder"
+            ) from None
         if callable(found):
             return found
     raise SettingError(f"there is no recipe {name!r}: choose among {', '.join(known)}, or package.module:function")
@@ -63,6 +65,8 @@ def build(choice: Choice, prompt: str) -> Experiment:
     Raises: SettingError if the recipe or the estimator is unknown.
     """
     experiment = find(choice.recipe)(prompt, choice.prior)
+    if not isinstance(experiment, Experiment):
+        raise SettingError(f"recipe {choice.recipe!r} returned no Experiment: choose a function that returns one")
     if not choice.estimator:
         return experiment
     if choice.estimator not in (known := estimators()):

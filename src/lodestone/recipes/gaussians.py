@@ -4,6 +4,7 @@ The small priors see 64 x 64 pictures and finish on a laptop; Stable Diffusion t
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 from lodestone.distillation.csd import ClassifierScoreDistillation
 from lodestone.distillation.estimator import AbstractEstimator
@@ -12,6 +13,7 @@ from lodestone.distillation.sds import ScoreDistillation
 from lodestone.distillation.ssd import StableScoreDistillation
 from lodestone.optimize.experiment import Experiment, Plan
 from lodestone.optimize.regularizers import Regularizers
+from lodestone.priors.embedded import is_embedded
 from lodestone.prompts.prompt import PromptSettings
 from lodestone.rendering.background import PlainColors, White
 from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
@@ -53,13 +55,11 @@ def ssd_gs(prompt: str, prior: str = "embedded") -> Experiment:
 
 def gaussians(prompt: str, prior: str, small: AbstractEstimator, published: AbstractEstimator) -> Experiment:
     """The experiment around an estimator, by prior."""
-    match prior:
-        case "empirical":
-            return empirical(prompt, small)
-        case "embedded":
-            return embedded(prompt, small)
-        case _:
-            return stable_diffusion(prompt, prior, published)
+    if prior == "empirical":
+        return empirical(prompt, small)
+    if prior == "embedded" or is_embedded(Path(prior)):
+        return embedded(prompt, prior, small)
+    return stable_diffusion(prompt, prior, published)
 
 
 def small_scene(density: DensityControl) -> GaussianSettings:
@@ -86,12 +86,12 @@ def empirical(prompt: str, estimator: AbstractEstimator) -> Experiment:
     )
 
 
-def embedded(prompt: str, estimator: AbstractEstimator) -> Experiment:
+def embedded(prompt: str, prior: str, estimator: AbstractEstimator) -> Experiment:
     """On plain colours, without view wording: every picture that the prior has seen was taken from the front."""
     base = empirical(prompt, estimator)
     return replace(
         base,
-        prior="embedded",
+        prior=prior,
         scene=small_scene(DensityControl(every=50, start=75, stop=275)),
         plan=replace(
             base.plan,

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lodestone.errors import check_range
+
 __all__ = ["AbstractBackground", "PlainColors", "White"]
 
 
@@ -31,6 +33,9 @@ class PlainColors(AbstractBackground):
     """White with probability `white_share`, otherwise a uniformly drawn colour: what is not object cannot hide."""
 
     white_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_range("plan.background.white_share", self.white_share, 0.0, 1.0)
 
     def sample(self, count: int, rng: torch.Generator) -> Float[Tensor, "v 3"]:
         colors = torch.rand(count, 3, generator=rng)

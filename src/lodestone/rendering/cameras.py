@@ -11,7 +11,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from lodestone.errors import SettingError, check_range
+
 __all__ = ["Cameras", "EvaluationCamera", "OrbitSampler", "Viewpoints", "look_at_origin", "turntable"]
+
+LIMITS = {"elevation": (-90.0, 90.0), "distance": (0.01, 1000.0), "field_of_view": (1.0, 179.0)}
+"""What a camera on an orbit can do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +86,14 @@ class OrbitSampler:
     distance: tuple[float, float] = (2.5, 4.0)
     field_of_view: tuple[float, float] = (40.0, 70.0)
 
+    def __post_init__(self) -> None:
+        for name, (low, high) in (("azimuth", (-3600.0, 3600.0)), *LIMITS.items()):
+            bounds = getattr(self, name)
+            for value in bounds:
+                check_range(f"cameras.{name}", value, low, high)
+            if bounds[0] > bounds[1]:
+                raise SettingError(f"cameras.{name} is {bounds}: give the smaller number first")
+
     def sample(self, count: int, rng: torch.Generator) -> Viewpoints:
         """`count` viewpoints."""
         strata = (torch.arange(count) + torch.rand(count, generator=rng)) / count
@@ -124,6 +137,10 @@ class EvaluationCamera:
     elevation: float = 15.0
     distance: float = 3.0
     field_of_view: float = 50.0
+
+    def __post_init__(self) -> None:
+        for name, limits in LIMITS.items():
+            check_range(f"evaluation.{name}", getattr(self, name), *limits)
 
     def viewpoints(self, count: int) -> Viewpoints:
         """A full turn of `count` views that begins at the front."""

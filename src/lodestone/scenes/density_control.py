@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from lodestone.errors import check_range
 from lodestone.scenes.gaussians import RawGaussians
 from lodestone.scenes.scene import RenderStatistics
 
@@ -33,7 +34,8 @@ class DensityStatistics:
         """Adds one backward pass."""
         visible = (seen.radii > 0).float()
         pull = torch.zeros_like(visible) if seen.screen_offset.grad is None else seen.screen_offset.grad.norm(dim=-1)
-        return DensityStatistics(self.gradient + (pull * visible).sum(0), self.views + visible.sum(0))
+        gradient, views = self.gradient.to(visible.device), self.views.to(visible.device)
+        return DensityStatistics(gradient + (pull * visible).sum(0), views + visible.sum(0))
 
     @property
     def mean(self) -> Float[Tensor, " n"]:
@@ -67,6 +69,17 @@ class DensityControl:
     """Gaussians with a larger standard deviation are removed; world units."""
     most: int = 20_000
     """No growth beyond this many Gaussians."""
+
+    def __post_init__(self) -> None:
+        limits: dict[str, tuple[float, float]] = {
+            "every": (1, 1_000_000),
+            "start": (0, 1_000_000),
+            "stop": (0, 1_000_000),
+        }
+        limits |= {"grow_share": (0.0, 1.0), "split_scale": (0.0, 1e6), "prune_opacity": (0.0, 0.99)}
+        limits |= {"largest_scale": (1e-6, 1e6), "most": (1, 10_000_000)}
+        for name, bounds in limits.items():
+            check_range(f"scene.density.{name}", getattr(self, name), *bounds)
 
     def due(self, step: int) -> bool:
         """True if a round belongs after this step."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
+from lodestone.errors import check_range
 from lodestone.scenes.density_control import DensityControl, DensityStatistics, Edit
 from lodestone.scenes.gaussians import GaussianScene
 from lodestone.scenes.initialize import BallInitialization
@@ -26,6 +27,11 @@ class GaussianLearningRates:
     colors: float = 1.25e-2
     final: float = 0.1
     """Every rate falls exponentially to this share of itself."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            low, high = (1e-6, 1.0) if field.name == "final" else (0.0, 1e3)
+            check_range(f"scene.learning_rates.{field.name}", getattr(self, field.name), low, high)
 
 
 @dataclass(frozen=True, kw_only=True)

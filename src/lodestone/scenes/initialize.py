@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from lodestone.errors import check_range
 from lodestone.scenes.gaussians import C0, RawGaussians
 
 __all__ = ["BallInitialization"]
@@ -26,6 +27,12 @@ class BallInitialization:
     """Standard deviation of the colours around `brightness`."""
     overlap: float = 1.0
     """Standard deviation of a Gaussian in halves of the spacing `radius (4 pi / 3 n)^(1/3)`."""
+
+    def __post_init__(self) -> None:
+        limits = {"count": (1, 10_000_000), "radius": (1e-3, 1e3), "opacity": (1e-4, 0.9999)}
+        limits |= {"brightness": (0.0, 1.0), "color_noise": (0.0, 10.0), "overlap": (1e-3, 1e3)}
+        for name, bounds in limits.items():
+            check_range(f"scene.initialization.{name}", getattr(self, name), *bounds)
 
     def create(self, rng: torch.Generator) -> RawGaussians:
         """Draws the Gaussians."""

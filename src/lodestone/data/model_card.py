@@ -1,0 +1,102 @@
+"""The card of a trained prior: what it is, what it was trained on and how, its loss curve and its samples.
+
+    python -m lodestone.data.model_card FOLDER ["a sentence about this training"]
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, ImageDraw
+
+from lodestone.export.pictures import to_bytes, write_picture
+from lodestone.priors.embedded import load_embedded
+from lodestone.priors.sampling import sample
+from lodestone.prompts.conditioning import ConditioningSet
+from lodestone.storage import write_text
+
+__all__ = ["draw_loss", "sample_sheet", "write_card"]
+
+SHOWN = (
+    "a hamburger", "a banana", "a red apple", "a teapot", "a cactus", "a castle", "a robot", "a mushroom",
+    "a pizza", "a rocket", "a guitar", "an airplane", "a dog face", "a cat", "a snowman", "an automobile",
+)  # fmt: skip
+"""Captions of the sample sheet, the same for every training."""
+
+CARD = """# Lodestone embedded prior, version 0
+
+A text-conditioned pixel-space diffusion model at 64 x 64 in the diffusers folder format: a `UNet2DConditionModel` on
+blocks of {factor} x {factor} pixels moved into channels, which predicts the clean picture, and a small network that
+drafts the mean picture of a caption (`draft.safetensors`), which the U-Net sees as extra channels. Text states come
+from all-MiniLM-L6-v2. Stored in half precision, {megabytes:.1f} MB in all.
+
+- **Data**: the 1,852 Fluent 3D emoji (MIT) that ship with Lodestone, with Unicode CLDR names and keywords; nine of ten
+  drawn pictures show a thing with a body (animals, food, places, activities, objects).
+- **Training**: {steps} steps of {batch} pictures with `lodestone prior train`, settings in `training.json`. {note}
+- **Knows**: one view of each thing. A 3D result made with it shows the same face on all sides; things that are not
+  symmetric come out as a blend of the picture and its mirror image.
+- **Licence**: Apache-2.0 for the weights; the pictures' notices are in `data/emoji/LICENSE.md` of the package.
+
+Loss (mean of each 100 steps, logarithmic scale):
+
+![loss](loss.png)
+
+Two samples for each of: {shown} (25 DDIM steps, guidance scale 3):
+
+![samples](samples.webp)
+"""
+
+
+def draw_loss(losses: list[list[float]], width: int = 640, height: int = 240) -> Image.Image:
+    """The loss over the steps, on a logarithmic scale with its ends written beside it."""
+    picture = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(picture)
+    points = torch.tensor(losses, dtype=torch.float64)
+    steps, values = points[:, 0], points[:, 1].log()
+    span = (values.max() - values.min()).clamp(min=1e-9)
+    x = 70 + (width - 90) * (steps - steps[0]) / (steps[-1] - steps[0]).clamp(min=1)
+    y = 20 + (height - 50) * (values.max() - values) / span
+    draw.line(list(zip(x.tolist(), y.tolist(), strict=True)), fill=(30, 80, 180), width=2)
+    for value, place in ((values.max(), 14), (values.min(), height - 38)):
+        draw.text((8, place), f"{value.exp():.4f}", fill="black")
+    draw.text((70, height - 22), f"step {int(steps[0])}", fill="black")
+    draw.text((width - 90, height - 22), f"step {int(steps[-1])}", fill="black")
+    return picture
+
+
+def sample_sheet(folder: Path) -> Image.Image:
+    """Two rows of samples, one column for each caption."""
+    prior = load_embedded(folder, device=torch.device("cpu"))
+    positive = prior.text_encoder.encode(list(SHOWN))
+    null = prior.text_encoder.encode([""]).expand(len(SHOWN))
+    rows = []
+    for seed in (0, 1):
+        rng = torch.Generator().manual_seed(seed)
+        conditioning = ConditioningSet(positive=positive, null=null)
+        latents = sample(prior.denoiser, conditioning, steps=25, guidance_scale=3.0, rng=rng)
+        rows.append(torch.cat(list(prior.autoencoder.decode(latents)), dim=2))
+    return Image.fromarray(to_bytes(torch.cat(rows, dim=1).permute(1, 2, 0)))
+
+
+def write_card(folder: Path, note: str = "") -> None:
+    """Writes `README.md`, `loss.png` and `samples.webp` into the folder of a trained prior."""
+    training: dict[str, Any] = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    write_picture(folder / "loss.png", draw_loss(training["losses"]))
+    write_picture(folder / "samples.webp", sample_sheet(folder))
+    weights = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
+    settings = training["settings"]
+    text = CARD.format(
+        factor=settings["space_to_depth"],
+        megabytes=weights / 1e6,
+        steps=training["steps"],
+        batch=settings["batch"],
+        note=note,
+        shown=", ".join(SHOWN),
+    )
+    write_text(folder / "README.md", text)
+
+
+if __name__ == "__main__":
+    write_card(Path(sys.argv[1]), " ".join(sys.argv[2:]))
