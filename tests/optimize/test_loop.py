@@ -29,14 +29,14 @@ def distance_to(target, scene):
 
 @pytest.mark.parametrize("method", ["sds", "lods"])
 def test_renderings_approach_the_picture_that_the_prompt_names(tmp_path, method):
-    experiment = small_experiment(method, steps=120)
+    experiment = small_experiment(method, steps=80)
     run = Run.new(tmp_path, replace(experiment, plan=replace(experiment.plan, checkpoint_every=1_000)))
     red, green, blue = pictures()
     before = distance_to(green, run.state.scene)
     assert run.go()
     after = distance_to(green, run.state.scene)
-    assert after < 0.5 * before
-    assert after < 0.5 * min(distance_to(red, run.state.scene), distance_to(blue, run.state.scene))
+    assert after < 0.25 * before
+    assert after < 0.25 * min(distance_to(red, run.state.scene), distance_to(blue, run.state.scene))
 
 
 class Listening(SpaceToDepth):
@@ -155,12 +155,12 @@ def test_a_score_that_is_not_a_number_stops_the_run_and_the_last_checkpoint_stay
 
 def test_a_scene_that_fades_away_stops_the_run_and_the_last_checkpoint_stays(tmp_path):
     experiment = small_experiment()
-    rates = GaussianLearningRates(opacity_logits=2.0)
+    rates = GaussianLearningRates(opacity_logits=1.2)
     heavy = replace(experiment.plan, regularizers=Regularizers(sparsity=Constant(1e6)), checkpoint_every=2)
     run = Run.new(tmp_path, replace(experiment, plan=heavy, scene=GaussianSettings(learning_rates=rates)))
     with pytest.raises(OptimizationStopped, match=r"the scene has become empty; lower plan\.regularizers\.sparsity"):
         run.go()
-    assert run.state.step > 2
+    assert run.state.step >= 2
     assert checkpoint_is_good(run.folder, run.state.step // 2 * 2)
 
 
