@@ -20,12 +20,13 @@ ORDER = (
     ("rendering",),
     ("data.emoji", "data.captions"),
     ("prompts",),
-    ("data",),  # the exception inside `data`: what makes its files reads words
+    ("data",),  # one exception inside `data`: what makes its files reads words
     ("priors",),
     ("distillation",),
     ("testing",),  # contracts for estimators, and a tiny Stable Diffusion
     ("scenes",),
     ("export",),
+    ("data.model_card",),  # the other exception: it shows what the finished prior draws
     ("evaluation",),
     ("optimize",),
     ("recipes",),

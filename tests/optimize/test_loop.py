@@ -3,11 +3,14 @@
 import itertools
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from small_run import Run, pictures, small_experiment, small_prior
 
+from lodestone.errors import SettingError
+from lodestone.optimize.journal import Journal
 from lodestone.optimize.regularizers import Regularizers
 from lodestone.optimize.watchdog import OptimizationStopped, check_parameters
 from lodestone.priors.autoencoder import SpaceToDepth
@@ -170,3 +173,19 @@ def test_a_parameter_that_is_not_finite_stops_the_run_before_a_checkpoint_can_ho
     scene.log_scales.data[5, 1] = float("inf")
     with pytest.raises(OptimizationStopped, match="step 3: the scene is no longer finite"):
         check_parameters("scene", scene, 3)
+
+
+def test_metrics_on_a_full_disk_stop_the_run_with_a_sentence(tmp_path, monkeypatch):
+    """/dev/full takes no byte."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    enter = Journal.__enter__
+
+    def enter_full(journal):
+        enter(journal).metrics.close()
+        journal.metrics = open("/dev/full", "a", buffering=1)  # noqa: SIM115 (the journal closes it)
+        return journal
+
+    monkeypatch.setattr(Journal, "__enter__", enter_full)
+    with pytest.raises(SettingError, match=r"the disk is full while writing .*metrics\.jsonl"):
+        Run.new(tmp_path, small_experiment()).go()
