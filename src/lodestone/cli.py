@@ -118,8 +118,10 @@ def complaint(text: str, help_command: str) -> str:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     if " error: " in plain:
         return f"{' '.join(plain.split(' error: ', 1)[1].split())}: `{help_command}` explains every setting"
-    rows = [line.strip("│ ") for line in plain.splitlines() if line.startswith("│")]
-    parts = [" ".join(part.split()) for part in re.split(r"─{3,}", "\n".join(rows))]
+    boxed = "╭" in plain  # with its title in the frame; elsewhere the title is the first part
+    rows = [line.strip("│ ") for line in plain.splitlines() if not line.startswith(("╭", "╰"))]
+    parts = [" ".join(part.split()) for part in re.split(r"^[─-]{3,}$", "\n".join(rows), flags=re.MULTILINE)]
+    parts = parts if boxed else parts[1:] or parts
     first = parts[0].removeprefix("Error parsing ").rstrip(".")
     if (found := re.fullmatch(r"(?!-)[\w.]+: (.*: .*)", first)) is not None:  # a setting has explained itself
         return found[1]
