@@ -21,6 +21,7 @@ from lodestone.doctor import examine
 from lodestone.errors import SettingError
 from lodestone.optimize.run_folder import RunFolder
 from lodestone.recipes import csd_gs, sds_gs
+from lodestone.recipes.choose import Choice, build
 from lodestone.runs import find_origin, generate, read_experiment
 from lodestone.testing.offline import offline
 
@@ -350,7 +351,8 @@ def test_every_field_is_listed_with_its_value(capsys):
         main(["generate", "hamburger", "--prior", "empirical", "--fields"])
     said = capsys.readouterr().out
     assert stop.value.code in (0, None)
-    for name in ("--plan.steps", "--scene.initialization.count", "--estimator.guidance-scale", "400"):
+    steps = build(Choice(prior="empirical"), "hamburger").plan.steps
+    for name in ("--plan.steps", "--scene.initialization.count", "--estimator.guidance-scale", f"(default: {steps})"):
         assert name in said
 
 
@@ -441,7 +443,7 @@ def test_a_run_that_is_killed_five_times_ends_as_if_it_had_not_been(tmp_path):
     words += ["--plan.steps", "30", "--plan.checkpoint-every", "5"]
     words += ["--scene.density.start", "4", "--scene.density.every", "6"]
     reference = start(*words, "--output", tmp_path / "undisturbed")
-    assert reference.wait(timeout=120) == 0, reference.communicate()
+    assert not reference.communicate(timeout=120)[1] and reference.returncode == 0
     process, rng = start(*words, "--output", tmp_path / "killed"), random.Random(0)
     folder, written = wait_for_steps(tmp_path / "killed", 1, process), 0
     for _ in range(5):
@@ -451,7 +453,7 @@ def test_a_run_that_is_killed_five_times_ends_as_if_it_had_not_been(tmp_path):
         process.communicate()
         written = (folder / "metrics.jsonl").stat().st_mtime_ns
         process = start("resume", folder, "--quiet")
-    assert process.wait(timeout=120) == 0, process.communicate()
+    assert not process.communicate(timeout=120)[1] and process.returncode == 0
     whole = next((tmp_path / "undisturbed").glob("*/*"))
     for name in ("splats.ply", "views.png", "turntable.webp"):
         assert (folder / "asset" / name).read_bytes() == (whole / "asset" / name).read_bytes(), name

@@ -26,7 +26,6 @@ ORDER = (
     ("testing",),  # contracts for estimators, and a tiny Stable Diffusion
     ("scenes",),
     ("export",),
-    ("data.model_card",),  # the other exception: it shows what the finished prior draws
     ("evaluation",),
     ("optimize",),
     ("recipes",),

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 
 import pytest
 import torch
@@ -103,3 +104,19 @@ def test_a_run_without_a_checkpoint_says_so(tmp_path):
     assert RunFolder(tmp_path).newest is None
     with pytest.raises(SettingError, match="holds no checkpoint yet: `lodestone resume"):
         _ = RunFolder(tmp_path).last_checkpoint
+
+
+def test_the_second_ctrl_c_quits_in_the_middle_of_a_step_and_the_last_checkpoint_stays(tmp_path):
+    run = Run.new(tmp_path, small_experiment())
+    run.state.optimizer.register_step_pre_hook(lambda *_: press_twice(run.state.step))
+    with pytest.raises(KeyboardInterrupt):
+        run.go()
+    assert run.folder.newest == run.folder.checkpoint(5)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def press_twice(step):
+    """Two interrupts inside step 7."""
+    if step == 7:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)

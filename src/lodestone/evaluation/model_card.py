@@ -1,6 +1,6 @@
 """The card of a trained prior: what it is, what it was trained on and how, its loss curve and its samples.
 
-    python -m lodestone.evaluation.model_card FOLDER ["a sentence about this training"]
+python -m lodestone.evaluation.model_card FOLDER ["a sentence about this training"]
 """
 
 import json
