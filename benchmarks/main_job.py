@@ -8,7 +8,6 @@ Runs the command in a process of its own, from the command to the files, loading
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,10 +21,13 @@ def run(prompt, prior, recipe):
         words = ["generate", prompt, "--prior", prior, "--recipe", recipe, "--output", folder, "--quiet"]
         code = "import sys; from lodestone.cli import main; sys.exit(main())"
         began = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code, *words], check=True, stdout=subprocess.DEVNULL)
+        child = subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
         seconds = time.perf_counter() - began
+        if status:
+            raise SystemExit(f"the command failed with status {status}")
         timing = json.loads(next(Path(folder).glob("*/*/timing.json")).read_text())
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (1 if sys.platform == "darwin" else 1024)
+    memory = usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
     return {"prior": prior, "recipe": recipe, "seconds": round(seconds, 1), "memory_mb": round(memory), **timing}
 
 

@@ -18,6 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from lodestone.errors import SettingError
+from lodestone.pretrained import quiet
 from lodestone.prompts.conditioning import Conditioning
 
 __all__ = ["MINILM_SHA256", "AbstractTextEncoder", "MiniLM", "TokenStates"]
@@ -60,13 +61,13 @@ class MiniLM:
     @classmethod
     def load(cls) -> "MiniLM":
         """Loads the installed weights; never uses the network."""
-        from transformers import AutoTokenizer, BertModel, logging
+        from transformers import AutoTokenizer, BertModel
 
-        logging.disable_progress_bar()
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         folder = minilm_folder()
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = BertModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False)
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            model = BertModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False)
         return cls(model.eval().requires_grad_(False), tokenizer)
 
     @torch.no_grad()
