@@ -92,12 +92,12 @@ def embedded(prompt: str, prior: str, estimator: AbstractEstimator) -> Experimen
     return replace(
         base,
         prior=prior,
-        scene=small_scene(DensityControl(every=50, start=75, stop=275)),
+        scene=small_scene(DensityControl(every=30, start=60, stop=180)),
         plan=replace(
             base.plan,
-            steps=350,
+            steps=240,
             views=4,
-            largest_time=Linear(0.98, 0.5, over=260),
+            largest_time=Linear(0.98, 0.3, over=180),
             background=PlainColors(white_share=0.7),
         ),
     )
