@@ -371,3 +371,4 @@ def train(
             recent = []
         if training.step % save_every == 0 or training.step == settings.steps:
             training.save(folder)
+    report(f"the prior is in {folder / 'prior'}: lodestone generate PROMPT --prior {folder / 'prior'}")
