@@ -188,7 +188,7 @@ def default_prior_notice(prior: str) -> str:
     """One line that says which prior is at work, why, and what else there is."""
     if prior == "embedded":
         return "prior: embedded, the default; --prior empirical is faster"
-    return f"prior: {prior}, the default until the trained one is recognized 80 % as often; --prior embedded for that one"
+    return f"prior: {prior}, the default until the trained one is recognized 80 % as often (--prior embedded)"
 
 
 def stopping(run: "Callable[[], FinishedRun]") -> int:

@@ -5,6 +5,7 @@ python -m lodestone.evaluation.model_card FOLDER ["a sentence about this trainin
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ Two samples for each of: {shown} (25 DDIM steps, guidance scale 3):
 """
 
 
-def draw_loss(losses: list[list[float]], width: int = 640, height: int = 240) -> Image.Image:
+def draw_loss(losses: Sequence[Sequence[float | int]], width: int = 640, height: int = 240) -> Image.Image:
     """The loss over the steps, on a logarithmic scale with its ends written beside it."""
     picture = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(picture)
