@@ -13,7 +13,7 @@ from lodestone.priors.embedded import embedded_folder
 
 def test_falling_loss_is_drawn_falling():
     picture = np.asarray(draw_loss([[100, 1.0], [200, 0.5], [300, 0.1]]).convert("L"))
-    line = [np.flatnonzero(picture[18:190, x] < 150).mean() for x in (80, 200, 350, 500, 600)]
+    line = [np.flatnonzero(picture[16:214, x] < 150).mean() for x in (80, 200, 350, 500, 600)]
     assert all(a < b for a, b in pairwise(line))
 
 
