@@ -1,25 +1,18 @@
 """Every test of the priors runs offline and with a prompt cache of its own; tiny folders are built once."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # read by the hub's client when it is imported
-
 from lodestone.priors.denoiser import PredictionType
-from lodestone.testing.offline import offline
 from lodestone.testing.tiny_stable_diffusion import build_tiny_stable_diffusion
 
 
 @pytest.fixture(autouse=True)
-def cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """No network, and `$XDG_CACHE_HOME` inside the test's folder."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    with offline():
-        yield tmp_path / "cache"
+def always_cut_off(cut_off: Path) -> None:
+    """Applies `cut_off` to every test here."""
 
 
 @pytest.fixture
