@@ -108,7 +108,7 @@ def generate(
     if prior.white_only and not isinstance(experiment.plan.background, White):
         raise SettingError(f"prior {prior.name} has seen objects on white alone: give plan.background as White()")
     prompt = encode(experiment, prior, device)
-    state = new_state(experiment, prompt.conditioning())
+    state = new_state(experiment, prompt.conditioning(), prior.denoiser)
     origin["formats"] = [str(wanted) for wanted in formats]
     folder = RunFolder.create(output, experiment, origin)
     return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
@@ -125,9 +125,9 @@ def resume(path: Path, *, quiet: bool = False) -> FinishedRun:
     prior = open_prior(experiment.prior, device=device)
     prompt = encode(experiment, prior, device)
     if checkpoint is None:  # stopped before its first one
-        state = new_state(experiment, prompt.conditioning())
+        state = new_state(experiment, prompt.conditioning(), prior.denoiser)
     else:
-        state = load_state(checkpoint, experiment, prompt.conditioning())
+        state = load_state(checkpoint, experiment, prompt.conditioning(), prior.denoiser)
     return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
 
 

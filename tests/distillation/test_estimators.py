@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from lodestone.distillation.csd import ClassifierScoreDistillation
-from lodestone.distillation.estimator import StepSettings, surrogate_loss
+from lodestone.distillation.estimator import surrogate_loss
 from lodestone.distillation.lods import LearnedNullEmbedding
 from lodestone.distillation.sds import ScoreDistillation
+from lodestone.distillation.slots import AbstractAdaptiveEstimator
 from lodestone.distillation.ssd import StableScoreDistillation, norm, projection
+from lodestone.distillation.step_settings import StepSettings
 from lodestone.distillation.weighting import Uniform
 from lodestone.errors import SettingError
 from lodestone.priors.analytic import GaussianMixture, component_conditioning
@@ -69,6 +71,9 @@ class TestLearnedNullEmbedding(EstimatorContract):
 
 def draw(estimator, problem=None, seed=3):
     denoiser, conditioning, latents = problem or two_component_problem(4)
+    if isinstance(estimator, AbstractAdaptiveEstimator) and conditioning.learned is None:
+        slot = estimator.slot(conditioning, denoiser, torch.Generator().manual_seed(0)).to(latents.dtype)
+        conditioning = slot.fill(conditioning)
     return estimator.gradient(denoiser, latents, conditioning, FIXED, torch.Generator().manual_seed(seed))
 
 
@@ -123,7 +128,7 @@ def test_lods_with_a_perfect_slot_is_unguided_sds(scale):
 def test_lods_at_scale_one_ignores_the_slot():
     """Identity (g)."""
     denoiser, conditioning, latents = two_component_problem(4)
-    moved = replace(conditioning, null=component_conditioning(torch.tensor([[0.01, 0.99]])).expand(4))
+    moved = replace(conditioning, learned=component_conditioning(torch.tensor([[0.01, 0.99]])).expand(4))
     first = draw(LearnedNullEmbedding(guidance_scale=1.0), (denoiser, conditioning, latents))
     second = draw(LearnedNullEmbedding(guidance_scale=1.0), (denoiser, moved, latents))
     assert torch.equal(first.gradient, second.gradient)
@@ -188,7 +193,7 @@ def test_learned_null_finds_the_score_of_the_current_renderings():
     """The optimum of LODS's auxiliary loss: the slot's weights go to the component that the renderings come from."""
     denoiser, conditioning, _ = two_component_problem(32)
     estimator = LearnedNullEmbedding(learning_rate=0.1)
-    slot = estimator.slot(conditioning)
+    slot = estimator.slot(conditioning, denoiser, torch.Generator())
     optimizer = torch.optim.Adam(slot.parameters(), lr=estimator.learning_rate)
     rng = torch.Generator().manual_seed(0)
     means = denoiser.means.view(2, 3, 4, 4)
@@ -203,10 +208,11 @@ def test_learned_null_finds_the_score_of_the_current_renderings():
 
 
 def test_slot_is_shared_by_all_views_and_leaves_the_prompt_alone():
-    _, conditioning, _ = two_component_problem(5)
-    filled = LearnedNullEmbedding().slot(conditioning).fill(conditioning)
-    assert len(filled.null) == 5 and filled.positive is conditioning.positive
-    assert torch.equal(filled.null.tokens, conditioning.null.tokens)
+    denoiser, conditioning, _ = two_component_problem(5)
+    filled = LearnedNullEmbedding().slot(conditioning, denoiser, torch.Generator()).fill(conditioning)
+    assert filled.learned is not None and len(filled.learned) == 5
+    assert filled.positive is conditioning.positive and filled.null is conditioning.null
+    assert torch.equal(filled.learned.tokens, conditioning.null.tokens)
 
 
 def test_times_stay_in_their_window():

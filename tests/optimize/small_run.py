@@ -103,13 +103,14 @@ class Run:
     def new(cls, path: Path, experiment, prior=None):
         prior = prior or small_prior()
         path.mkdir(parents=True, exist_ok=True)
-        return cls(experiment, RunFolder(path), prior, new_state(experiment, encoded(experiment).conditioning()))
+        state = new_state(experiment, encoded(experiment).conditioning(), prior.denoiser)
+        return cls(experiment, RunFolder(path), prior, state)
 
     @classmethod
     def resumed(cls, path: Path, experiment):
-        folder = RunFolder(path)
-        state = load_state(folder.last_checkpoint, experiment, encoded(experiment).conditioning())
-        return cls(experiment, folder, small_prior(), state)
+        folder, prior = RunFolder(path), small_prior()
+        state = load_state(folder.last_checkpoint, experiment, encoded(experiment).conditioning(), prior.denoiser)
+        return cls(experiment, folder, prior, state)
 
     def go(self, interrupt_after=None):
         """Optimizes, writes the last checkpoint as `lodestone.runs` does, and says whether the plan is done."""

@@ -38,12 +38,13 @@ class Reparametrized(nn.Module):
         super().__init__()
         self.network, self.kind = network, kind
         self.config, self.dtype, self.device = network.config, network.dtype, network.device
+        self.class_embedding, self.time_embedding = None, network.time_embedding
 
     def forward(self, sample: Tensor, t: Tensor, **conditioning: Any) -> tuple[Tensor]:
         alpha, sigma = (table(t)[:, None, None, None] for table in (SCHEDULE.alpha, SCHEDULE.sigma))
         noise = self.network(sample, t, **conditioning)[0]
         clean = (sample - sigma * noise) / alpha
-        views = {PredictionType.NOISE: noise, PredictionType.CLEAN: clean}
+        views = {PredictionType.NOISE: noise, PredictionType.CLEAN: clean, PredictionType.FLOW: noise - clean}
         return (views.get(self.kind, alpha * noise - sigma * clean),)
 
 

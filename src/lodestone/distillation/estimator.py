@@ -8,7 +8,7 @@ where the residual is nearly always a linear combination of scores. Five choices
 noise, the scores with their coefficients (one file for each method), the weight, and what is learned on the side.
 
 Estimators are frozen dataclasses: settings and method in one. What an adaptive estimator learns lives in its *slot*, a
-module that the loop owns, optimizes beside the scene and stores in checkpoints.
+module that the loop owns, optimizes beside the scene and stores in checkpoints (`slots`).
 """
 
 import abc
@@ -17,36 +17,36 @@ from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from lodestone.arrays import Latents, Times
-from lodestone.distillation.noising import IndependentNoise, Noised, Noising
-from lodestone.distillation.timesteps import TimeLaw, UniformTimes
-from lodestone.distillation.weighting import SigmaSquared, Weight
+from lodestone.distillation.noising import AbstractNoising, IndependentNoise
+from lodestone.distillation.scores import Scores
+from lodestone.distillation.step_settings import StepSettings
+from lodestone.distillation.timesteps import AbstractTimeLaw, UniformTimes
+from lodestone.distillation.weighting import AbstractWeight, SigmaSquared
 from lodestone.priors.denoiser import AbstractDenoiser
+from lodestone.priors.guidance import guided, rescaled
 from lodestone.priors.noise import over_batch
 from lodestone.prompts.conditioning import ConditioningSet
+from lodestone.schedules import AbstractSchedule, Constant
 
 __all__ = [
-    "AbstractAdaptiveEstimator",
     "AbstractEstimator",
-    "AbstractSlot",
+    "AbstractGuidedEstimator",
+    "ImageTerm",
     "Residual",
     "ScoreGradient",
-    "StepSettings",
+    "surrogate_loss",
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class StepSettings:
-    """Everything annealed, evaluated at one step by the loop, handed down and logged."""
+@dataclass(frozen=True)
+class ImageTerm:
+    """A term of the loss in image space: `weight * mean ||picture - decode(target)||^2` for each sample."""
 
-    step: int
-    steps: int
-    window: tuple[int, int]
-    """Smallest and largest diffusion time of this step, both included."""
-    regularizers: Mapping[str, float] = field(default_factory=dict)
-    """Weight of each regularizer, by name."""
+    target: Latents
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -54,33 +54,40 @@ class Residual:
     """An estimator's answer before the weight."""
 
     value: Latents
-    terms: Mapping[str, Latents]
+    terms: Mapping[str, Latents] = field(default_factory=dict)
     """Named parts, for figures, logs and tests."""
-    denoiser_calls: int
-    """Denoiser evaluations for each sample."""
+    image_term: ImageTerm | None = None
 
 
 @dataclass(frozen=True)
 class ScoreGradient:
-    """The gradient with respect to clean latents; weighted, finite, no graph attached."""
+    """The gradient with respect to clean latents; weighted, no graph attached."""
 
     gradient: Latents
     t: Times
     terms: Mapping[str, Latents]
     denoiser_calls: int
+    """Denoiser evaluations for each sample, those of the noising policy included."""
+    image_term: ImageTerm | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AbstractEstimator(abc.ABC):
     """An estimator of the gradient that moves a rendering towards the prior's conditional distribution."""
 
-    times: TimeLaw = UniformTimes()
-    noising: Noising = IndependentNoise()
-    weight: Weight = SigmaSquared()
+    times: AbstractTimeLaw = UniformTimes()
+    noising: AbstractNoising = IndependentNoise()
+    weight: AbstractWeight = SigmaSquared()
+    score_clip: AbstractSchedule = Constant(0.0)
+    """Every entry of g is clamped to [-c, c] (debiased SDS, Hong et al. 2023, arXiv 2303.15413); 0 clips nothing."""
 
     @abc.abstractmethod
-    def residual(self, denoiser: AbstractDenoiser, noised: Noised, conditioning: ConditioningSet) -> Residual:
+    def residual(self, scores: Scores) -> Residual:
         """The bracket of the method's equation; called without gradient tracking."""
+
+    def check(self, denoiser: AbstractDenoiser) -> None:
+        """Raises: SettingError before any work starts if the estimator cannot work with this denoiser."""
+        self.noising.check(denoiser)
 
     @torch.no_grad()
     def gradient(
@@ -92,37 +99,35 @@ class AbstractEstimator(abc.ABC):
         rng: torch.Generator,
     ) -> ScoreGradient:
         """`w(t) * residual` at a freshly drawn time and noise."""
-        t = self.times.sample(len(latents), step.window, rng).to(latents.device)
-        noised = self.noising(latents.detach(), t, denoiser.schedule, rng)
-        residual = self.residual(denoiser, noised, conditioning)
-        weighted = over_batch(self.weight(t, denoiser.schedule)) * residual.value
-        return ScoreGradient(weighted.to(latents.dtype), t, residual.terms, residual.denoiser_calls)
-
-
-class AbstractSlot(nn.Module, abc.ABC):
-    """What is learned on the side, and how it enters the conditioning."""
-
-    @abc.abstractmethod
-    def fill(self, conditioning: ConditioningSet) -> ConditioningSet:
-        """The conditioning with the learned part in its place."""
+        schedule = denoiser.schedule
+        t = self.times.sample(len(latents), step, schedule, rng).to(latents.device)
+        noised = self.noising(latents.detach(), t, denoiser, conditioning, rng)
+        scores = Scores(denoiser, noised, conditioning, step, rng, noised.denoiser_calls)
+        residual = self.residual(scores)
+        weighted = over_batch(self.weight(noised.t, schedule)) * residual.value
+        if (limit := self.score_clip(step.step)) > 0:
+            weighted = weighted.clamp(-limit, limit)
+        return ScoreGradient(
+            weighted.to(latents.dtype), noised.t, residual.terms, scores.denoiser_calls, residual.image_term
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class AbstractAdaptiveEstimator(AbstractEstimator, abc.ABC):
-    """An estimator that learns parameters along with the scene."""
+class AbstractGuidedEstimator(AbstractEstimator, abc.ABC):
+    """An estimator whose score of the prior is guided."""
 
-    learning_rate: float = 1e-4
-    """Adam's learning rate for the slot."""
+    guidance_scale: float = 100.0
+    """s; 1 is the conditional model."""
+    guidance_rescale: float = 0.0
+    """Share of the rescaling that gives the guided clean prediction the standard deviation of the conditional one
+    (Lin et al. 2023, arXiv 2305.08891, Sec. 3.4); 0 is plain guidance."""
 
-    @abc.abstractmethod
-    def slot(self, conditioning: ConditioningSet) -> AbstractSlot:
-        """The learnable part in its initial state."""
-
-    @abc.abstractmethod
-    def auxiliary_loss(
-        self, denoiser: AbstractDenoiser, latents: Latents, conditioning: ConditioningSet, rng: torch.Generator
-    ) -> Float[Tensor, ""]:
-        """The loss of the learnable part on detached latents; `conditioning` has been filled by the slot."""
+    def guide(self, scores: Scores, positive: Latents, null: Latents) -> Latents:
+        """`eps_s = eps_null + s (eps_y - eps_null)`, rescaled if asked for."""
+        plain = guided(positive, null, self.guidance_scale)
+        if self.guidance_rescale == 0:
+            return plain
+        return rescaled(plain, positive, scores.noised.noisy, scores.t, scores.schedule, self.guidance_rescale)
 
 
 def surrogate_loss(latents: Latents, score: ScoreGradient) -> Float[Tensor, ""]:

@@ -4,11 +4,14 @@ import abc
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from lodestone.arrays import Latents, Times
+from lodestone.priors.denoiser import AbstractDenoiser
 from lodestone.priors.noise import NoiseSchedule
+from lodestone.prompts.conditioning import ConditioningSet
 
-__all__ = ["AbstractNoising", "IndependentNoise", "Noised", "Noising"]
+__all__ = ["AbstractNoising", "IndependentNoise", "Noised"]
 
 
 @dataclass(frozen=True)
@@ -19,24 +22,56 @@ class Noised:
     noisy: Latents
     noise: Latents
     t: Times
+    earlier: "Noised | None" = None
+    """The last point of an inversion before `noisy`."""
+    denoiser_calls: int = 0
+    """Denoiser evaluations for each sample that the policy itself needed."""
 
 
+@dataclass(frozen=True)
 class AbstractNoising(abc.ABC):
     """A way to choose the noise of a step."""
 
     @abc.abstractmethod
-    def __call__(self, clean: Latents, t: Times, schedule: NoiseSchedule, rng: torch.Generator) -> Noised:
+    def __call__(
+        self,
+        clean: Latents,
+        t: Times,
+        denoiser: AbstractDenoiser,
+        conditioning: ConditioningSet,
+        rng: torch.Generator,
+    ) -> Noised:
         """Noises detached latents at the given times."""
+
+    def check(self, denoiser: AbstractDenoiser) -> None:
+        """Raises: SettingError if this policy cannot work with the denoiser's schedule."""
+        return None
+
+    def memory(self, latent_shape: tuple[int, int, int], rng: torch.Generator) -> Tensor | None:
+        """What the policy keeps from step to step, stored in checkpoints; None for most."""
+        return None
 
 
 @dataclass(frozen=True)
 class IndependentNoise(AbstractNoising):
     """Fresh `eps ~ N(0, I)` for every sample and step."""
 
-    def __call__(self, clean: Latents, t: Times, schedule: NoiseSchedule, rng: torch.Generator) -> Noised:
-        noise = torch.randn(clean.shape, generator=rng, dtype=clean.dtype).to(clean.device)
-        return Noised(clean, schedule.add_noise(clean, noise, t).to(clean.dtype), noise, t)
+    def __call__(
+        self,
+        clean: Latents,
+        t: Times,
+        denoiser: AbstractDenoiser,
+        conditioning: ConditioningSet,
+        rng: torch.Generator,
+    ) -> Noised:
+        return add_noise(clean, standard_normal(clean, rng), t, denoiser.schedule)
 
 
-Noising = IndependentNoise
-"""Every noising policy that a run folder can store."""
+def standard_normal(like: Latents, rng: torch.Generator) -> Latents:
+    """`eps ~ N(0, I)` of the same shape; drawn on the generator's own device."""
+    return torch.randn(like.shape, generator=rng, dtype=like.dtype).to(like.device)
+
+
+def add_noise(clean: Latents, noise: Latents, t: Times, schedule: NoiseSchedule) -> Noised:
+    """`x_t = alpha_t x + sigma_t eps` in the dtype of x."""
+    return Noised(clean, schedule.add_noise(clean, noise, t).to(clean.dtype), noise, t)

@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass
 
-from lodestone.distillation.estimator import AbstractEstimator, Residual
-from lodestone.distillation.noising import Noised
-from lodestone.priors.denoiser import AbstractDenoiser
-from lodestone.priors.guidance import guided, predict_each
-from lodestone.prompts.conditioning import ConditioningSet
+from lodestone.distillation.estimator import AbstractGuidedEstimator, Residual
+from lodestone.distillation.scores import Scores
 
 __all__ = ["ScoreDistillation"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreDistillation(AbstractEstimator):
+class ScoreDistillation(AbstractGuidedEstimator):
     """SDS: `g = w(t) (eps_null + s (eps_y - eps_null) - eps)`.
 
     Poole et al. 2022, DreamFusion, arXiv 2209.14988, Eq. 3. Two denoiser calls for each sample.
@@ -22,8 +19,7 @@ class ScoreDistillation(AbstractEstimator):
 
     guidance_scale: float = 100.0
 
-    def residual(self, denoiser: AbstractDenoiser, noised: Noised, conditioning: ConditioningSet) -> Residual:
-        pair = [conditioning.positive, conditioning.baseline]
-        positive, null = (p.noise for p in predict_each(denoiser, noised.noisy, noised.t, pair))
-        value = guided(positive, null, self.guidance_scale) - noised.noise
-        return Residual(value, {"positive": positive, "null": null, "noise": noised.noise}, denoiser_calls=2)
+    def residual(self, scores: Scores) -> Residual:
+        pair = scores.pair()
+        value = self.guide(scores, pair.positive, pair.null) - scores.noise
+        return Residual(value, {"positive": pair.positive, "null": pair.null, "noise": scores.noise})

@@ -6,12 +6,9 @@ import torch
 
 from lodestone.arrays import Latents, PerSample
 from lodestone.distillation.estimator import AbstractEstimator, Residual
-from lodestone.distillation.noising import Noised
+from lodestone.distillation.scores import Scores
 from lodestone.errors import SettingError
-from lodestone.priors.denoiser import AbstractDenoiser
-from lodestone.priors.guidance import predict_each
 from lodestone.priors.noise import over_batch
-from lodestone.prompts.conditioning import ConditioningSet
 
 __all__ = ["StableScoreDistillation"]
 
@@ -37,15 +34,14 @@ class StableScoreDistillation(AbstractEstimator):
         if not 0 <= self.threshold <= 1:
             raise SettingError(f"estimator.threshold is {self.threshold}: choose a fraction of the schedule in [0, 1]")
 
-    def residual(self, denoiser: AbstractDenoiser, noised: Noised, conditioning: ConditioningSet) -> Residual:
-        pair = [conditioning.positive, conditioning.baseline]
-        positive, null = (p.noise for p in predict_each(denoiser, noised.noisy, noised.t, pair))
-        disengaging = positive - null
-        seeking = positive - over_batch(projection(positive, noised.noise)) * noised.noise
+    def residual(self, scores: Scores) -> Residual:
+        pair = scores.pair()
+        disengaging, positive = pair.difference, pair.positive
+        seeking = positive - over_batch(projection(positive, scores.noise)) * scores.noise
         ratio = (norm(disengaging) / norm(seeking).clamp(min=1e-12)).clamp(min=self.smallest_ratio)
-        below = over_batch((noised.t < self.threshold * denoiser.schedule.length).to(positive.dtype))
+        below = over_batch((scores.t < self.threshold * scores.schedule.length).to(positive.dtype))
         value = below * over_batch(ratio) * seeking + (1 - below) * disengaging
-        return Residual(value, {"disengaging": disengaging, "seeking": seeking, "positive": positive}, denoiser_calls=2)
+        return Residual(value, {"disengaging": disengaging, "seeking": seeking, "positive": positive})
 
 
 def projection(positive: Latents, noise: Latents) -> PerSample:

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 import torch
 
 from lodestone.arrays import Times
+from lodestone.distillation.step_settings import StepSettings
+from lodestone.priors.noise import NoiseSchedule
 
-__all__ = ["AbstractTimeLaw", "TimeLaw", "UniformTimes"]
+__all__ = ["AbstractTimeLaw", "UniformTimes"]
 
 
 class AbstractTimeLaw(abc.ABC):
     """A law on the integers of a window of times."""
 
     @abc.abstractmethod
-    def sample(self, count: int, window: tuple[int, int], rng: torch.Generator) -> Times:
-        """One time for each sample, within `window`, both ends included."""
+    def sample(self, count: int, step: StepSettings, schedule: NoiseSchedule, rng: torch.Generator) -> Times:
+        """One time for each sample, within `step.window`, both ends included."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,6 @@ class UniformTimes(AbstractTimeLaw):
 
     shared: bool = False
 
-    def sample(self, count: int, window: tuple[int, int], rng: torch.Generator) -> Times:
-        drawn = torch.randint(window[0], window[1] + 1, (1 if self.shared else count,), generator=rng)
-        return drawn.expand(count)
-
-
-TimeLaw = UniformTimes
-"""Every law that a run folder can store."""
+    def sample(self, count: int, step: StepSettings, schedule: NoiseSchedule, rng: torch.Generator) -> Times:
+        low, high = step.window
+        return torch.randint(low, high + 1, (1 if self.shared else count,), generator=rng).expand(count)

@@ -8,7 +8,7 @@ import torch
 from lodestone.arrays import PerSample, Times
 from lodestone.priors.noise import NoiseSchedule
 
-__all__ = ["AbstractWeight", "SigmaSquared", "Uniform", "Weight"]
+__all__ = ["AbstractWeight", "SigmaSquared", "Uniform"]
 
 
 class AbstractWeight(abc.ABC):
@@ -33,7 +33,3 @@ class Uniform(AbstractWeight):
 
     def __call__(self, t: Times, schedule: NoiseSchedule) -> PerSample:
         return torch.ones_like(schedule.sigma(t))
-
-
-Weight = SigmaSquared | Uniform
-"""Every weight that a run folder can store."""

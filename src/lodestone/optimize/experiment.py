@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from lodestone.distillation.estimator import AbstractEstimator, StepSettings
+from lodestone.distillation.estimator import AbstractEstimator
+from lodestone.distillation.step_settings import StepSettings
 from lodestone.errors import SettingError, check_range
 from lodestone.optimize.regularizers import Regularizers
 from lodestone.priors.noise import NoiseSchedule
@@ -33,6 +34,8 @@ class Plan:
     background: AbstractBackground = field(default_factory=PlainColors)
     preview_every: int = 50
     checkpoint_every: int = 100
+    compare_slot_every: int = 50
+    """Steps between comparisons of what is learned on the side with its start; 0 for none."""
 
     def __post_init__(self) -> None:
         limits: dict[str, tuple[float, float]] = {
@@ -41,6 +44,7 @@ class Plan:
             "gradient_clip": (0.0, 1e12),
         }
         limits |= {"checkpoint_every": (1, 1_000_000), "preview_every": (0, 1_000_000)}
+        limits |= {"compare_slot_every": (0, 1_000_000)}
         for name, bounds in limits.items():
             check_range(f"plan.{name}", getattr(self, name), *bounds)
         for step in range(self.steps):

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from lodestone.distillation.estimator import StepSettings
+from lodestone.distillation.step_settings import StepSettings
 from lodestone.errors import SettingError
 from lodestone.export.pictures import preview_strip, write_picture
 from lodestone.optimize.run_folder import RunFolder

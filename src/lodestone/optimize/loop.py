@@ -3,13 +3,15 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
-from lodestone.arrays import Images
-from lodestone.distillation.estimator import AbstractAdaptiveEstimator, ScoreGradient, surrogate_loss
+from lodestone.arrays import Images, Latents
+from lodestone.distillation.estimator import ImageTerm, ScoreGradient, surrogate_loss
+from lodestone.distillation.slots import AbstractAdaptiveEstimator, compare_with_start
 from lodestone.optimize.experiment import Experiment
 from lodestone.optimize.interrupt import GracefulInterrupt
 from lodestone.optimize.journal import Journal, StepRecord
@@ -17,7 +19,9 @@ from lodestone.optimize.regularizers import regularization, total
 from lodestone.optimize.state import OptimizationState
 from lodestone.optimize.watchdog import check_finite, check_parameters, check_visible
 from lodestone.priors.denoiser import Prior
+from lodestone.prompts.conditioning import Surface
 from lodestone.prompts.prompt import EncodedPrompt
+from lodestone.rendering.cameras import Cameras
 from lodestone.scenes.scene import Rendering, StructureState
 
 __all__ = ["optimize"]
@@ -42,6 +46,27 @@ def images_of(rendering: Rendering) -> Images:
     return rendering.color.permute(0, 3, 1, 2)
 
 
+def latents_of(rendering: Rendering, prior: Prior) -> Latents:
+    """What the denoiser sees: the encoded picture, or the latents that a scene holds itself."""
+    return prior.autoencoder.encode(images_of(rendering)) if rendering.latents is None else rendering.latents
+
+
+def image_loss(rendering: Rendering, term: ImageTerm, prior: Prior) -> Float[Tensor, ""]:
+    """The estimator's term in image space; the decoder has no gradient to give."""
+    with torch.no_grad():
+        target = prior.autoencoder.decode(term.target)
+    picture = images_of(rendering) if rendering.latents is None else prior.autoencoder.decode(rendering.latents)
+    return term.weight * (picture - target).square().mean()
+
+
+def surface(rendering: Rendering, cameras: Cameras) -> Surface | None:
+    """Where each pixel meets the scene; None for a flat one."""
+    if not rendering.depth.any():
+        return None
+    points = cameras.points(rendering.depth.detach())
+    return Surface(points=points, opacity=rendering.opacity.detach())
+
+
 def optimize(
     experiment: Experiment, prior: Prior, prompt: EncodedPrompt, state: OptimizationState, journal: Journal
 ) -> bool:
@@ -64,17 +89,25 @@ def optimize(
                 rendering = state.scene.render(cameras, background)
 
             # What the prior says of it.
-            conditioning = prompt.for_viewpoints(viewpoints)
+            conditioning = replace(
+                prompt.for_viewpoints(viewpoints),
+                cameras=cameras.camera_to_world.flatten(1),
+                surface=None if state.noise_memory is None else surface(rendering, cameras),
+                noise_memory=state.noise_memory,
+            )
             if state.slot is not None:
                 conditioning = state.slot.fill(conditioning)
             with clock.phase("autoencoder"):
-                latents = prior.autoencoder.encode(images_of(rendering))
+                latents = latents_of(rendering, prior)
             with clock.phase("denoiser"):
                 score = estimator.gradient(prior.denoiser, latents, conditioning, step, rng)
             check_finite("score gradient", score.gradient, state.step)
 
             # The scene's step.
             terms = regularization(rendering, dict(step.regularizers))
+            if score.image_term is not None:
+                with clock.phase("autoencoder"):
+                    terms["image"] = image_loss(rendering, score.image_term, prior)
             with clock.phase("rendering"):
                 state.optimizer.zero_grad(set_to_none=True)
                 (surrogate_loss(latents, score) + total(terms)).backward()
@@ -104,8 +137,11 @@ def optimize(
             state.step += 1
 
             losses = {name: float(term.detach()) for name, term in terms.items()}
-            if auxiliary is not None:
+            if auxiliary is not None and state.slot is not None:
                 losses["auxiliary"] = float(auxiliary.detach())
+                if plan.compare_slot_every and state.step % plan.compare_slot_every == 0:
+                    filled = state.slot.fill(conditioning)
+                    losses |= compare_with_start(prior.denoiser, latents, filled, state.slot, state.step)
             journal.record(StepRecord(step, score_norm(score), float(norm), losses, clock.seconds), rendering, state)
     return state.step >= plan.steps
 

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lodestone.distillation.estimator import AbstractAdaptiveEstimator, AbstractSlot
+from lodestone.distillation.slots import AbstractAdaptiveEstimator, AbstractSlot
 from lodestone.errors import SettingError
 from lodestone.optimize.experiment import Experiment
+from lodestone.priors.denoiser import AbstractDenoiser
 from lodestone.prompts.conditioning import ConditioningSet
 from lodestone.scenes.scene import AbstractScene, ParameterGroup
 from lodestone.storage import load_tensors, save_tensors
@@ -36,6 +37,8 @@ class OptimizationState:
     slot: AbstractSlot | None
     slot_optimizer: torch.optim.Optimizer | None
     statistics: Mapping[str, Tensor]
+    noise_memory: Tensor | None
+    """What the noising policy keeps from step to step."""
     rng: torch.Generator
 
 
@@ -46,23 +49,35 @@ def adam(groups: list[ParameterGroup]) -> torch.optim.Adam:
 
 
 def assemble(
-    experiment: Experiment, scene: AbstractScene, conditioning: ConditioningSet, rng: torch.Generator
+    experiment: Experiment,
+    scene: AbstractScene,
+    conditioning: ConditioningSet,
+    denoiser: AbstractDenoiser,
+    rng: torch.Generator,
 ) -> OptimizationState:
     """State around a scene, with fresh optimizers and a fresh slot."""
     estimator, device = experiment.estimator, torch.device(experiment.device)
     scene = scene.to(device)
     optimizer = adam(experiment.scene.parameter_groups(scene, 0.0))
+    memory = estimator.noising.memory(denoiser.latent_shape, rng)
+    memory = None if memory is None else memory.to(device)
     if not isinstance(estimator, AbstractAdaptiveEstimator):
-        return OptimizationState(0, scene, optimizer, None, None, {}, rng)
-    slot = estimator.slot(conditioning).to(device)
+        return OptimizationState(0, scene, optimizer, None, None, {}, memory, rng)
+    slot = estimator.slot(conditioning, denoiser, rng).to(device)
     slot_optimizer = torch.optim.Adam(slot.parameters(), lr=estimator.learning_rate)
-    return OptimizationState(0, scene, optimizer, slot, slot_optimizer, {}, rng)
+    return OptimizationState(0, scene, optimizer, slot, slot_optimizer, {}, memory, rng)
 
 
-def new_state(experiment: Experiment, conditioning: ConditioningSet) -> OptimizationState:
-    """The state before the first step."""
+def new_state(
+    experiment: Experiment, conditioning: ConditioningSet, denoiser: AbstractDenoiser
+) -> OptimizationState:
+    """The state before the first step.
+
+    Raises: SettingError if the estimator cannot work with the denoiser.
+    """
+    experiment.estimator.check(denoiser)
     rng = torch.Generator().manual_seed(experiment.seed)
-    return assemble(experiment, experiment.scene.create(rng), conditioning, rng)
+    return assemble(experiment, experiment.scene.create(rng), conditioning, denoiser, rng)
 
 
 def moments(prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -90,6 +105,8 @@ def save_state(path: Path, state: OptimizationState) -> None:
     tensors |= moments("optimizer", state.scene, state.optimizer)
     tensors |= {f"statistics.{name}": tensor for name, tensor in state.statistics.items()}
     tensors["generator"] = state.rng.get_state()
+    if state.noise_memory is not None:
+        tensors["noise_memory"] = state.noise_memory
     if state.slot is not None and state.slot_optimizer is not None:
         tensors |= {f"slot.{name}": tensor for name, tensor in state.slot.state_dict().items()}
         tensors |= moments("slot_optimizer", state.slot, state.slot_optimizer)
@@ -135,15 +152,19 @@ def load_scene(path: Path, experiment: Experiment) -> AbstractScene:
         return experiment.scene.restore(section(tensors, "scene"))
 
 
-def load_state(path: Path, experiment: Experiment, conditioning: ConditioningSet) -> OptimizationState:
+def load_state(
+    path: Path, experiment: Experiment, conditioning: ConditioningSet, denoiser: AbstractDenoiser
+) -> OptimizationState:
     """Continues where `save_state` stopped."""
     tensors, metadata = read_checkpoint(path)
-    rng = torch.Generator()
     with fitting(path):
-        rng.set_state(tensors["generator"])
-        state = assemble(experiment, experiment.scene.restore(section(tensors, "scene")), conditioning, rng)
+        scene = experiment.scene.restore(section(tensors, "scene"))
+        state = assemble(experiment, scene, conditioning, denoiser, torch.Generator())
+        state.rng.set_state(tensors["generator"])
         set_moments("optimizer", state.scene, state.optimizer, tensors)
         state.step, state.statistics = metadata["step"], section(tensors, "statistics")
+        if state.noise_memory is not None:
+            state.noise_memory.copy_(tensors["noise_memory"])
         if state.slot is not None and state.slot_optimizer is not None:
             state.slot.load_state_dict(section(tensors, "slot"))
             set_moments("slot_optimizer", state.slot, state.slot_optimizer, tensors)

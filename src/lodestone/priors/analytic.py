@@ -10,11 +10,15 @@ One component is a Gaussian; one narrow component for each picture of a set is t
 The conditioning's tokens, shape `b 1 k`, are the logits of the mixture weights `pi`; null logits are all equal.
 """
 
+import math
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lodestone.arrays import Latents, Times
+from lodestone.priors.adapters import LowRankAdapter, LowRankSettings
 from lodestone.priors.denoiser import AbstractDenoiser, Prediction, PredictionType
 from lodestone.priors.noise import NoiseSchedule
 from lodestone.prompts.conditioning import Conditioning
@@ -58,51 +62,83 @@ class GaussianMixture(AbstractDenoiser):
         self.register_buffer("square_norms", flat.square().sum(1).repeat(copies), persistent=False)
 
     def forward(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Prediction:
-        x, alpha, sigma = noisy.flatten(1), self.schedule.alpha(t)[:, None], self.schedule.sigma(t)[:, None]
-        alpha, sigma = alpha.to(x.dtype), sigma.to(x.dtype)
-        v = alpha.square() * self.variances + sigma.square()
-        share = self.responsibilities(x, alpha, v, conditioning.tokens[:, 0]) / v
-        noise = sigma * (share.sum(1, keepdim=True) * x - alpha * self.combine(share))
+        terms = self.terms(noisy, t, conditioning)
+        share = torch.softmax(terms.log_joint, dim=-1) / terms.v
+        noise = terms.sigma * (share.sum(1, keepdim=True) * terms.x - terms.alpha * self.combine(share, conditioning))
         return Prediction.of(PredictionType.NOISE, noise.view_as(noisy), noisy, t, self.schedule)
+
+    def log_density(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Float[Tensor, " b"]:
+        """`log p_t(x_t | y)`, for tests and figures."""
+        terms = self.terms(noisy, t, conditioning)
+        return torch.logsumexp(terms.log_joint, dim=-1) - 0.5 * terms.x.shape[1] * math.log(2 * math.pi)
+
+    def responsibilities(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Float[Tensor, "b k"]:
+        """Posterior probability `rho_k` of each component given the noisy sample."""
+        return torch.softmax(self.terms(noisy, t, conditioning).log_joint, dim=-1)
+
+    def terms(self, noisy: Latents, t: Times, conditioning: Conditioning) -> "MixtureTerms":
+        """What score and density are made of."""
+        x = noisy.flatten(1)
+        alpha, sigma = (table(t)[:, None].to(x.dtype) for table in (self.schedule.alpha, self.schedule.sigma))
+        v = alpha.square() * self.variances + sigma.square()
+        products, norms = self.products(x, conditioning)
+        distance = x.square().sum(1, keepdim=True) - 2 * alpha * products + alpha.square() * norms
+        prior = conditioning.tokens[:, 0].log_softmax(-1).to(x.dtype)
+        return MixtureTerms(x, alpha, sigma, v, prior - 0.5 * x.shape[1] * v.log() - distance / (2 * v))
 
     def flip(self, flat: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
         """Mirror images of flattened samples."""
         return flat.unflatten(1, self.latent_shape).flip(-1).flatten(1)
 
-    def products(self, x: Float[Tensor, "b d"]) -> Float[Tensor, "b k"]:
-        """Inner product with the centre of every component."""
-        if not self.mirrored:
-            return x @ self.means.T
-        direct, flipped = (torch.cat([x, self.flip(x)]) @ self.means.T).chunk(2)
-        return torch.cat([direct, flipped], dim=1)
+    def products(
+        self, x: Float[Tensor, "b d"], conditioning: Conditioning
+    ) -> tuple[Float[Tensor, "b k"], Float[Tensor, "#b k"]]:
+        """Inner product with the centre of every component, and the centres' squared norms."""
+        both = torch.cat([x, self.flip(x)]) if self.mirrored else x
+        products, norms = both @ self.means.T, self.square_norms[None]
+        if (shift := low_rank(conditioning)) is not None:
+            scale, down, up = shift
+            products = products + scale.repeat(len(both) // len(x), 1) * (both @ down.T) @ up.T
+            inner = 2 * (up * (self.means @ down.T)).sum(1) * scale + ((up @ (down @ down.T)) * up).sum(1) * scale**2
+            norms = norms + inner.repeat(1, len(self.variances) // len(up))
+        return torch.cat(products.chunk(2), dim=1) if self.mirrored else products, norms
 
-    def combine(self, share: Float[Tensor, "b k"]) -> Float[Tensor, "b d"]:
+    def combine(self, share: Float[Tensor, "b k"], conditioning: Conditioning) -> Float[Tensor, "b d"]:
         """Sum of the components' centres with the given coefficients."""
+        both = torch.cat(share.chunk(2, dim=1)) if self.mirrored else share
+        combined = both @ self.means
+        if (shift := low_rank(conditioning)) is not None:
+            scale, down, up = shift
+            combined = combined + scale.repeat(len(both) // len(share), 1) * (both @ up) @ down
         if not self.mirrored:
-            return share @ self.means
-        direct, flipped = (torch.cat(share.chunk(2, dim=1)) @ self.means).chunk(2)
+            return combined
+        direct, flipped = combined.chunk(2)
         return direct + self.flip(flipped)
 
-    def responsibilities(
-        self,
-        x: Float[Tensor, "b d"],
-        alpha: Float[Tensor, "b 1"],
-        v: Float[Tensor, "b k"],
-        logits: Float[Tensor, "b k"],
-    ) -> Float[Tensor, "b k"]:
-        """Posterior probability `rho_k` of each component given the noisy sample."""
-        distance = x.square().sum(1, keepdim=True) - 2 * alpha * self.products(x) + alpha.square() * self.square_norms
-        likelihood = -0.5 * x.shape[1] * v.log() - distance / (2 * v)
-        return torch.softmax(logits.log_softmax(-1).to(x.dtype) + likelihood, dim=-1)
+    def adapter(self, settings: LowRankSettings, rng: torch.Generator) -> LowRankAdapter:
+        """A low-rank change of the centres, the one weight matrix of a mixture."""
+        count, width = self.means.shape
+        return LowRankAdapter({"means": (width, count)}, settings.rank, rng).to(self.means)
 
-    def log_density(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Float[Tensor, " b"]:
-        """`log p_t(x_t | y)`, for tests and figures."""
-        x, alpha, sigma = noisy.flatten(1), self.schedule.alpha(t)[:, None], self.schedule.sigma(t)[:, None]
-        alpha, sigma = alpha.to(x.dtype), sigma.to(x.dtype)
-        v = alpha.square() * self.variances + sigma.square()
-        distance = x.square().sum(1, keepdim=True) - 2 * alpha * self.products(x) + alpha.square() * self.square_norms
-        likelihood = -0.5 * x.shape[1] * (2 * torch.pi * v).log() - distance / (2 * v)
-        return torch.logsumexp(conditioning.tokens[:, 0].log_softmax(-1).to(x.dtype) + likelihood, dim=-1)
+
+@dataclass(frozen=True)
+class MixtureTerms:
+    """Parts of a mixture's score, flattened: alpha and sigma `b 1`, v `b k` or `1 k`."""
+
+    x: Float[Tensor, "b d"]
+    alpha: Float[Tensor, "b 1"]
+    sigma: Float[Tensor, "b 1"]
+    v: Float[Tensor, "b k"]
+    log_joint: Float[Tensor, "b k"]
+    """`log pi_k + log N(x_t; alpha mu_k, v_k)` without the constant `d/2 log 2 pi`."""
+
+
+def low_rank(conditioning: Conditioning) -> tuple[Tensor, Tensor, Tensor] | None:
+    """Strength `b 1`, down `r d` and up `k r` of the conditioning's adapter."""
+    if not isinstance(conditioning.adapter, LowRankAdapter) or conditioning.adapter_scale is None:
+        return None
+    (down,), (up,) = conditioning.adapter.down, conditioning.adapter.up
+    return conditioning.adapter_scale[:, None].to(down.dtype), down, up
 
 
 def component_conditioning(included: Float[Tensor, "b k"]) -> Conditioning:

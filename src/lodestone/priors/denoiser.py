@@ -1,20 +1,25 @@
 """The interface of every prior.
 
-One network output has three exact views. With `x_t = alpha x + sigma eps` and the velocity of Salimans & Ho 2022
-(arXiv 2202.00512), `v = alpha eps - sigma x`:
+One network output has exact other views. With `x_t = alpha x + sigma eps`, the velocity of Salimans & Ho 2022
+(arXiv 2202.00512), `v = alpha eps - sigma x`, and the velocity of a flow (Liu et al. 2022, arXiv 2209.03003),
+`u = eps - x`:
 
     from noise:    x = (x_t - sigma eps) / alpha
     from clean:    eps = (x_t - alpha x) / sigma
-    from velocity: x = alpha x_t - sigma v,  eps = sigma x_t + alpha v      (variance-preserving schedules)
+    from velocity: x = (alpha x_t - sigma v) / (alpha^2 + sigma^2),  eps = (sigma x_t + alpha v) / (alpha^2 + sigma^2)
+    from flow:     x = (x_t - sigma u) / (alpha + sigma),            eps = (x_t + alpha u) / (alpha + sigma)
 """
 
 import abc
 from dataclasses import dataclass
 from enum import StrEnum
 
+import torch
 from torch import nn
 
 from lodestone.arrays import Images, Latents, Times
+from lodestone.errors import SettingError
+from lodestone.priors.adapters import LowRankAdapter, LowRankSettings
 from lodestone.priors.noise import NoiseSchedule, over_batch
 from lodestone.prompts.conditioning import Conditioning
 from lodestone.prompts.text_encoder import AbstractTextEncoder
@@ -26,26 +31,32 @@ SMALLEST = 1e-6
 
 
 class PredictionType(StrEnum):
-    """What a network was trained to put out; the values are diffusers' own names."""
+    """What a network was trained to put out; the first three values are diffusers' own names."""
 
     NOISE = "epsilon"
     CLEAN = "sample"
     VELOCITY = "v_prediction"
+    FLOW = "flow_prediction"
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """One network output, three exact views of it."""
+    """One network output, in exact views."""
 
     noise: Latents
     clean: Latents
     velocity: Latents
 
+    @property
+    def flow(self) -> Latents:
+        """`eps - x`, the velocity of a flow."""
+        return self.noise - self.clean
+
     @classmethod
     def of(
         cls, kind: PredictionType, output: Latents, noisy: Latents, t: Times, schedule: NoiseSchedule
     ) -> "Prediction":
-        """Reads `output` as `kind` and derives the other two views."""
+        """Reads `output` as `kind` and derives the other views."""
         alpha, sigma = over_batch(schedule.alpha(t)), over_batch(schedule.sigma(t))
         match kind:
             case PredictionType.NOISE:
@@ -53,7 +64,11 @@ class Prediction:
             case PredictionType.CLEAN:
                 noise, clean = (noisy - alpha * output) / sigma.clamp(min=SMALLEST), output
             case PredictionType.VELOCITY:
-                return cls(sigma * noisy + alpha * output, alpha * noisy - sigma * output, output)
+                square = alpha.square() + sigma.square()  # 1 if the schedule preserves variance, up to rounding
+                return cls((sigma * noisy + alpha * output) / square, (alpha * noisy - sigma * output) / square, output)
+            case PredictionType.FLOW:
+                whole = alpha + sigma
+                noise, clean = (noisy + alpha * output) / whole, (noisy - sigma * output) / whole
         return cls(noise, clean, alpha * noise - sigma * clean)
 
 
@@ -67,6 +82,18 @@ class AbstractDenoiser(nn.Module, abc.ABC):
     @abc.abstractmethod
     def forward(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Prediction:
         """Predicts noise, clean latents and velocity for each sample of the batch."""
+
+    def adapter(self, settings: LowRankSettings, rng: torch.Generator) -> LowRankAdapter:
+        """A fresh adapter for `Conditioning.adapter`.
+
+        Raises: SettingError if there is no layer that it could adapt.
+        """
+        raise SettingError("this prior has no layers that a LoRA could adapt: choose an estimator without LoRA")
+
+    @property
+    def time_width(self) -> int:
+        """Width of `Conditioning.time_offset`; 0 if there is no time embedding to add to."""
+        return 0
 
 
 class AbstractAutoencoder(nn.Module, abc.ABC):

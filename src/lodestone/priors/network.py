@@ -1,15 +1,17 @@
 """The denoiser of every diffusers-style U-Net: the embedded prior and Stable Diffusion are both this class."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lodestone.arrays import Latents, Times
 from lodestone.errors import SettingError
 from lodestone.precision import call_in_precision
 from lodestone.pretrained import read_json
+from lodestone.priors.adapters import AdaptedAttention, LowRankAdapter, LowRankSettings
 from lodestone.priors.denoiser import AbstractDenoiser, Prediction, PredictionType
 from lodestone.priors.noise import NoiseSchedule
 from lodestone.prompts.conditioning import Conditioning
@@ -45,27 +47,34 @@ class NetworkDenoiser(AbstractDenoiser):
 
     def __init__(self, network: Any, schedule: NoiseSchedule, prediction_type: PredictionType) -> None:
         super().__init__()
-        self.network = network.eval().requires_grad_(False)
+        network = network.eval().requires_grad_(False)
         if network.device.type == "cpu":
             # Convolutions on a CPU are fastest with the channels innermost.
-            self.network.to(memory_format=torch.channels_last)
+            network.to(memory_format=torch.channels_last)
+        self.pooled_embedding = network.class_embedding
+        self.network = with_open_time_embedding(network)
         self.schedule, self.prediction_type = schedule, prediction_type
         size = network.config.sample_size
         height, width = (size, size) if isinstance(size, int) else size
         self.latent_shape = (network.config.out_channels, height, width)
         self.takes_picture = network.config.in_channels > network.config.out_channels
         self.takes_pooled = takes_pooled(network.config)
+        self.adaptable = install_adapted_attention(self.network)
 
     def forward(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Prediction:
         sample = noisy
         if self.takes_picture:
             sample = torch.cat([noisy, present(conditioning.picture, "picture").to(noisy.dtype)], dim=1)
-        inputs = [sample, conditioning.tokens]
-        if self.takes_pooled:
-            inputs.append(present(conditioning.pooled, "pooled text vector"))
+        inputs = [sample, conditioning.tokens, self.vector(conditioning)]
+        adapter = conditioning.adapter
+        if isinstance(adapter, LowRankAdapter):
+            inputs += adapter.weights()
 
-        def run(sample: Tensor, tokens: Tensor, pooled: Tensor | None = None) -> Tensor:
-            return self.run(sample, t, tokens, pooled)
+        def run(sample: Tensor, tokens: Tensor, vector: Tensor, *low_rank: Tensor) -> Tensor:
+            extra = None
+            if isinstance(adapter, LowRankAdapter):
+                extra = {"adapter": adapter.by_layer(list(low_rank)), "adapter_scale": conditioning.adapter_scale}
+            return self.run(sample, t, tokens, vector, extra)
 
         output = call_in_precision(run, self.network.dtype, *inputs)
         prediction = Prediction.of(self.prediction_type, output, noisy, t, self.schedule)
@@ -73,13 +82,63 @@ class NetworkDenoiser(AbstractDenoiser):
         # The schedule's tables are float32, which would promote a half-precision caller's latents.
         return Prediction(*(view.to(noisy.dtype) for view in views))
 
-    def run(self, sample: Tensor, t: Tensor, tokens: Tensor, pooled: Tensor | None) -> Tensor:
+    def vector(self, conditioning: Conditioning) -> Tensor:
+        """What is added to the time embedding: the pooled text vector's projection and a learned offset."""
+        dtype, device = self.network.dtype, conditioning.tokens.device
+        vector = torch.zeros(len(conditioning), self.time_width, dtype=dtype, device=device)
+        if self.takes_pooled:
+            vector = self.pooled_embedding(present(conditioning.pooled, "pooled text vector").to(dtype))
+        return vector if conditioning.time_offset is None else vector + conditioning.time_offset
+
+    def run(
+        self, sample: Tensor, t: Tensor, tokens: Tensor, vector: Tensor, extra: dict[str, Any] | None = None
+    ) -> Tensor:
         """The network itself, on inputs of its own dtype."""
         if sample.device.type == "cpu":
             sample = sample.contiguous(memory_format=torch.channels_last)
-        prediction = self.network(sample, t, encoder_hidden_states=tokens, class_labels=pooled, return_dict=False)
+        prediction = self.network(
+            sample,
+            t,
+            encoder_hidden_states=tokens,
+            class_labels=vector,
+            cross_attention_kwargs=extra,
+            return_dict=False,
+        )
         output: Tensor = prediction[0]
         return output.contiguous()
+
+    @property
+    def time_width(self) -> int:
+        width: int = self.network.time_embedding.linear_2.out_features
+        return width
+
+    def adapter(self, settings: LowRankSettings, rng: torch.Generator) -> LowRankAdapter:
+        shapes = {name: shape for name, shape in self.adaptable.items() if name.endswith(settings.targets)}
+        if not shapes:
+            raise SettingError(
+                f"the prior has no attention layers that end in {', '.join(settings.targets)}, which a LoRA could "
+                "adapt: choose an estimator without LoRA or another --prior"
+            )
+        return LowRankAdapter(shapes, settings.rank, rng).to(self.network.device)
+
+
+def with_open_time_embedding(network: Any) -> Any:
+    """The network, sharing all weights, with `class_labels` added to its time embedding as they are."""
+    opened = copy.copy(network)
+    opened._modules = {**network._modules, "class_embedding": nn.Identity()}
+    return opened
+
+
+def install_adapted_attention(network: Any) -> dict[str, tuple[int, int]]:
+    """Gives every transformer block the processor that knows adapters; inputs and outputs of its linear layers."""
+    shapes: dict[str, tuple[int, int]] = {}
+    for name, module in network.named_modules():
+        if not name.endswith((".attn1", ".attn2")):
+            continue
+        module.set_processor(AdaptedAttention(name))
+        layers = {"to_q": module.to_q, "to_k": module.to_k, "to_v": module.to_v, "to_out.0": module.to_out[0]}
+        shapes |= {f"{name}.{key}": (layer.in_features, layer.out_features) for key, layer in layers.items()}
+    return shapes
 
 
 def present(part: Tensor | None, name: str) -> Tensor:

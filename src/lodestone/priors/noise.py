@@ -66,6 +66,17 @@ class NoiseSchedule:
         return cls.from_alphas_cumprod(ratios.cumprod(0))
 
     @classmethod
+    def rectified_flow(cls, length: int = 1000, shift: float = 1.0) -> "NoiseSchedule":
+        """`x_tau = (1 - tau) x + tau eps` (Liu et al. 2022, arXiv 2209.03003) at `length` times, `tau` in (0, 1].
+
+        `shift` moves times towards noise, `tau' = shift tau / (1 + (shift - 1) tau)` (Esser et al. 2024,
+        arXiv 2403.03206, Eq. 23).
+        """
+        tau = torch.arange(1, length + 1, dtype=torch.float64) / length
+        tau = shift * tau / (1 + (shift - 1) * tau)
+        return cls((1 - tau).float(), tau.float())
+
+    @classmethod
     def from_scheduler(cls, scheduler: Any) -> "NoiseSchedule":
         """The exact table of a diffusers scheduler that has one."""
         return cls.from_alphas_cumprod(scheduler.alphas_cumprod)

@@ -1,13 +1,13 @@
 """What a prior is told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-__all__ = ["Conditioning", "ConditioningSet"]
+__all__ = ["Conditioning", "ConditioningSet", "Opposed", "Surface"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,20 +20,26 @@ class Conditioning:
 
     tokens: Float[Tensor, "b length dim"]
     pooled: Float[Tensor, "b dim_pooled"] | None = None
-    camera: Float[Tensor, "b dim_camera"] | None = None
     picture: Float[Tensor, "b c h w"] | None = None
+    time_offset: Float[Tensor, "b dim_time"] | None = None
+    """Added to the time embedding: a learned camera embedding (VSD)."""
+    adapter_scale: Float[Tensor, " b"] | None = None
+    """How strongly `adapter` acts on each row; 0 is the frozen model."""
+    adapter: nn.Module | None = None
+    """Low-rank weights of this denoiser's own kind, see `AbstractDenoiser.adapter`."""
 
     def __len__(self) -> int:
         return self.tokens.shape[0]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Conditioning":
-        """Applies `function` to every field that is present."""
+        """Applies `function` to every tensor that is present; the adapter stays."""
         optional = {name: value if value is None else function(value) for name, value in self.optional().items()}
-        return Conditioning(tokens=function(self.tokens), **optional)
+        return Conditioning(tokens=function(self.tokens), adapter=self.adapter, **optional)
 
     def optional(self) -> dict[str, Tensor | None]:
-        """Every field but the tokens, by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "tokens"}
+        """Every tensor but the tokens, by name."""
+        names = (field.name for field in fields(self) if field.name not in ("tokens", "adapter"))
+        return {name: getattr(self, name) for name in names}
 
     def expand(self, count: int) -> "Conditioning":
         """Repeats a conditioning of batch one `count` times."""
@@ -44,17 +50,50 @@ class Conditioning:
         return self.map(lambda tensor: tensor[rows])
 
     @classmethod
-    def concatenate(cls, parts: "list[Conditioning]") -> "Conditioning":
-        """Stacks along the batch; every part must have the same fields."""
+    def concatenate(cls, parts: "Sequence[Conditioning]") -> "Conditioning":
+        """Stacks along the batch.
+
+        A part without adapter or time offset gets zeros for them, which is the frozen model. Raises: ValueError if
+        only some parts have another field, or if two parts have different adapters.
+        """
         columns = {name: [part.optional()[name] for part in parts] for name in parts[0].optional()}
-        optional = {name: join(column) for name, column in columns.items()}
-        return cls(tokens=torch.cat([part.tokens for part in parts]), **optional)
+        lengths = [len(part) for part in parts]
+        optional = {name: join(name, column, lengths) for name, column in columns.items()}
+        adapters = {id(part.adapter): part.adapter for part in parts if part.adapter is not None}
+        if len(adapters) > 1:
+            raise ValueError("one denoiser call can use one adapter")
+        adapter = next(iter(adapters.values()), None)
+        return cls(tokens=torch.cat([part.tokens for part in parts]), adapter=adapter, **optional)
 
 
-def join(column: list[Tensor | None]) -> Tensor | None:
+def join(name: str, column: list[Tensor | None], lengths: list[int]) -> Tensor | None:
     """One field of all parts, or None where they have none."""
     present = [tensor for tensor in column if tensor is not None]
-    return torch.cat(present) if present else None
+    if not present:
+        return None
+    if len(present) < len(column) and name not in ("time_offset", "adapter_scale"):
+        raise ValueError(f"only some of the conditionings have a {name}")
+    filled = [
+        present[0].new_zeros(length, *present[0].shape[1:]) if tensor is None else tensor
+        for tensor, length in zip(column, lengths, strict=True)
+    ]
+    return torch.cat(filled)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opposed:
+    """A condition that each sample is pushed away from, with its strength (Perp-Neg)."""
+
+    conditioning: Conditioning
+    weight: Float[Tensor, " b"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """Where each pixel of a rendering meets the scene; what view-consistent noise is attached to."""
+
+    points: Float[Tensor, "b h w 3"]
+    opacity: Float[Tensor, "b h w 1"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +103,21 @@ class ConditioningSet:
     positive: Conditioning
     """The prompt, worded for each view."""
     null: Conditioning
-    """The empty prompt, or what an adaptive estimator has learned in its place."""
+    """The empty prompt."""
     negative: Conditioning | None = None
+    opposed: tuple[Opposed, ...] = ()
+    """The other views' wordings, for Perp-Neg."""
+    learned: Conditioning | None = None
+    """What an adaptive estimator has learned, put here by its slot."""
     source: Conditioning | None = None
+    """What the picture shows before it is edited."""
+    source_latents: Float[Tensor, "b c h w"] | None = None
+    """The picture before it is edited."""
+    cameras: Float[Tensor, "b 16"] | None = None
+    """`camera_to_world` of each view, flattened."""
+    surface: Surface | None = None
+    noise_memory: Tensor | None = None
+    """What a noising policy keeps from step to step; it changes it in place."""
 
     @property
     def baseline(self) -> Conditioning:

@@ -31,6 +31,16 @@ class Cameras:
     def __len__(self) -> int:
         return self.camera_to_world.shape[0]
 
+    def points(self, depth: Float[Tensor, "v h w 1"]) -> Float[Tensor, "v h w 3"]:
+        """World positions of the pixels at the given camera depths."""
+        rows, columns = (torch.arange(n, device=depth.device) + 0.5 for n in (self.height, self.width))
+        x = (columns[None, :] - self.intrinsics[:, 0, 2, None]) / self.intrinsics[:, 0, 0, None]
+        y = (rows[None, :] - self.intrinsics[:, 1, 2, None]) / self.intrinsics[:, 1, 1, None]
+        shape = depth.shape[:3]
+        rays = torch.stack([x[:, None].expand(shape), y[:, :, None].expand(shape), torch.ones_like(depth[..., 0])], -1)
+        rotation, position = self.camera_to_world[:, :3, :3], self.camera_to_world[:, :3, 3]
+        return torch.einsum("vij,vhwj->vhwi", rotation, rays * depth) + position[:, None, None]
+
     def to(self, device: torch.device) -> "Cameras":
         """The same cameras on another device."""
         return Cameras(

@@ -38,8 +38,10 @@ class Rendering:
     """Over the background, in [0, 1] up to the colours' own range."""
     opacity: Float[Tensor, "v h w 1"]
     depth: Float[Tensor, "v h w 1"]
-    """Expected camera depth of what is opaque; 0 where nothing is."""
+    """Expected camera depth of what is opaque; 0 where nothing is, and everywhere in a flat scene."""
     normals: Float[Tensor, "v h w 3"] | None = None
+    latents: Float[Tensor, "v c height width"] | None = None
+    """What a scene that lives in the latents of a prior shows it; `color` is then unused."""
     statistics: RenderStatistics | None = None
 
 

@@ -19,7 +19,10 @@ import torch
 from torch import Tensor
 
 from lodestone.arrays import Latents, Times
-from lodestone.distillation.estimator import AbstractEstimator, ScoreGradient, StepSettings
+from lodestone.distillation.estimator import AbstractEstimator, ScoreGradient
+from lodestone.distillation.slots import AbstractAdaptiveEstimator
+from lodestone.distillation.step_settings import StepSettings
+from lodestone.priors.adapters import LowRankAdapter, LowRankSettings
 from lodestone.priors.analytic import GaussianMixture, component_conditioning
 from lodestone.priors.denoiser import AbstractDenoiser, Prediction, PredictionType
 from lodestone.priors.noise import NoiseSchedule
@@ -44,9 +47,12 @@ class CountingDenoiser(AbstractDenoiser):
         prediction: Prediction = self.inner(noisy, t, conditioning)
         return prediction
 
+    def adapter(self, settings: LowRankSettings, rng: torch.Generator) -> LowRankAdapter:
+        return self.inner.adapter(settings, rng)
+
 
 class Reparametrized(AbstractDenoiser):
-    """The same model as if its network put out noise, the clean sample or the velocity."""
+    """The same model as if its network put out noise, the clean sample, the velocity or the flow."""
 
     def __init__(self, inner: AbstractDenoiser, kind: PredictionType) -> None:
         super().__init__()
@@ -58,8 +64,12 @@ class Reparametrized(AbstractDenoiser):
             PredictionType.NOISE: exact.noise,
             PredictionType.CLEAN: exact.clean,
             PredictionType.VELOCITY: exact.velocity,
+            PredictionType.FLOW: exact.flow,
         }
         return Prediction.of(self.kind, outputs[self.kind], noisy, t, self.schedule)
+
+    def adapter(self, settings: LowRankSettings, rng: torch.Generator) -> LowRankAdapter:
+        return self.inner.adapter(settings, rng)
 
 
 def two_component_problem(batch: int, side: int = 4) -> tuple[GaussianMixture, ConditioningSet, Latents]:
@@ -88,13 +98,17 @@ class EstimatorContract(abc.ABC):
         """The method's published bracket, written out for exact scores; must be linear for the Monte-Carlo law."""
 
     def gradient(self, denoiser: AbstractDenoiser, conditioning: ConditioningSet, latents: Latents) -> ScoreGradient:
-        """The gradient at t = 400 with a fixed seed."""
-        return self.estimator().gradient(denoiser, latents, conditioning, FIXED, torch.Generator().manual_seed(3))
+        """The gradient at t = 400 with a fixed seed; what is learned is at its start."""
+        estimator = self.estimator()
+        if isinstance(estimator, AbstractAdaptiveEstimator):
+            slot = estimator.slot(conditioning, denoiser, torch.Generator().manual_seed(4)).to(latents.dtype)
+            conditioning = slot.fill(conditioning)
+        return estimator.gradient(denoiser, latents, conditioning, FIXED, torch.Generator().manual_seed(3))
 
     def exact_terms(self, latents: Latents, conditioning: ConditioningSet, denoiser: AbstractDenoiser) -> list[Tensor]:
         """Positive score, null score and noise for the draw that `gradient` makes."""
         rng = torch.Generator().manual_seed(3)
-        t = self.estimator().times.sample(len(latents), FIXED.window, rng)
+        t = self.estimator().times.sample(len(latents), FIXED, denoiser.schedule, rng)
         noise = torch.randn(latents.shape, generator=rng, dtype=latents.dtype)
         noisy = denoiser.schedule.add_noise(latents, noise, t)
         return [denoiser(noisy, t, part).noise for part in (conditioning.positive, conditioning.null)] + [noise]
