@@ -141,7 +141,7 @@ def generate(words: list[str]) -> int:
     options.add_argument("prompt", help="what to make, for example 'a hamburger'")
     options.add_argument("--recipe", help="see `lodestone recipes`; or package.module:function of your own")
     options.add_argument("--prior", help="embedded, empirical, a diffusers folder, an alias such as sd15, or a hub id")
-    options.add_argument("--estimator", help="sds, csd, ssd or lods-embedding instead of the recipe's own")
+    options.add_argument("--estimator", help="by name, instead of the recipe's own")
     options.add_argument("--output", type=Path, default=Path("outputs"), help="run folders are made in here")
     options.add_argument("--formats", default="ply", help="splat files to write, for example ply,splat")
     options.add_argument("--quiet", action="store_true", help="print the asset's files only")

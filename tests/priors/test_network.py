@@ -147,9 +147,12 @@ class Recorder(nn.Module):
     def __init__(self, configuration: SimpleNamespace) -> None:
         super().__init__()
         self.config, self.dtype, self.device = configuration, torch.float32, torch.device("cpu")
+        self.calls: list[tuple[Tensor, dict[str, Any]]] = []
+        self.time_embedding = SimpleNamespace(linear_2=nn.Linear(1, 5))
+        self.class_embedding = nn.Linear(5, 5) if configuration.class_embed_type else None
 
     def forward(self, sample: Tensor, t: Tensor, **received: Any) -> tuple[Tensor]:
-        self.sample, self.received = sample, received
+        self.calls.append((sample, received))
         return (sample[:, : self.config.out_channels],)
 
 
@@ -159,9 +162,11 @@ def test_pooled_vector_goes_to_networks_with_a_class_embedding(kind: str | None)
     denoiser = NetworkDenoiser(network, SCHEDULE, PredictionType.CLEAN)
     tokens, pooled = draw(1, 3, 2, seed=0), draw(1, 5, seed=1)
     denoiser(draw(1, 4, 8, 8, seed=2), torch.tensor([1]), Conditioning(tokens=tokens, pooled=pooled))
-    assert torch.equal(network.received["encoder_hidden_states"], tokens)
-    received = network.received["class_labels"]
-    assert received is None if kind is None else torch.equal(received, pooled)
+    ((_, seen),) = network.calls
+    assert torch.equal(seen["encoder_hidden_states"], tokens)
+    received = seen["class_labels"]
+    expected = torch.zeros(1, 5) if network.class_embedding is None else network.class_embedding(pooled)
+    torch.testing.assert_close(received, expected)
 
 
 def test_a_missing_pooled_vector_is_named() -> None:
@@ -175,7 +180,8 @@ def test_a_picture_stands_beside_the_noisy_latents() -> None:
     denoiser = NetworkDenoiser(network, SCHEDULE, PredictionType.CLEAN)
     noisy, tokens, picture = draw(1, 4, 8, 8, seed=0), draw(1, 3, 2, seed=1), draw(1, 3, 8, 8, seed=2)
     prediction = denoiser(noisy, torch.tensor([1]), Conditioning(tokens=tokens, picture=picture))
-    assert torch.equal(network.sample, torch.cat([noisy, picture], dim=1)) and torch.equal(prediction.clean, noisy)
+    ((sample, _),) = network.calls
+    assert torch.equal(sample, torch.cat([noisy, picture], dim=1)) and torch.equal(prediction.clean, noisy)
     assert denoiser.latent_shape == (4, 8, 8)
     with pytest.raises(SettingError, match="needs a picture"):
         denoiser(noisy, torch.tensor([1]), Conditioning(tokens=tokens))

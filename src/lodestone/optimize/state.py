@@ -68,9 +68,7 @@ def assemble(
     return OptimizationState(0, scene, optimizer, slot, slot_optimizer, {}, memory, rng)
 
 
-def new_state(
-    experiment: Experiment, conditioning: ConditioningSet, denoiser: AbstractDenoiser
-) -> OptimizationState:
+def new_state(experiment: Experiment, conditioning: ConditioningSet, denoiser: AbstractDenoiser) -> OptimizationState:
     """The state before the first step.
 
     Raises: SettingError if the estimator cannot work with the denoiser.

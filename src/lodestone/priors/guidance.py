@@ -35,9 +35,7 @@ def rescaled(
 
     `x' = (r std(x_y) / std(x_s) + 1 - r) x_s`, Lin et al. 2023, arXiv 2305.08891, Eq. 15 and 16.
     """
-    clean, wanted = (
-        Prediction.of(PredictionType.NOISE, part, noisy, t, schedule).clean for part in (plain, positive)
-    )
+    clean, wanted = (Prediction.of(PredictionType.NOISE, part, noisy, t, schedule).clean for part in (plain, positive))
     ratio = wanted.flatten(1).std(1) / clean.flatten(1).std(1).clamp(min=1e-12)
     factor = over_batch(share * ratio + 1 - share)
     return Prediction.of(PredictionType.CLEAN, factor * clean, noisy, t, schedule).noise

@@ -9,11 +9,10 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from lodestone.errors import SettingError
 from lodestone.prompts.conditioning import Conditioning
@@ -84,14 +83,15 @@ class CachedTextEncoder(AbstractTextEncoder):
         if path is None or not path.exists():
             return None
         try:
-            return Conditioning(**load_tensors(path)[0])
+            stored: dict[str, Any] = load_tensors(path)[0]
+            return Conditioning(**stored)
         except (SettingError, TypeError):
             return None
 
     def write(self, text: str, row: Conditioning) -> None:
         """Stores one row; a full disk or a read-only folder costs the next run some seconds and no more."""
         path = self.path(text)
-        parts: dict[str, Tensor | None] = {field.name: getattr(row, field.name) for field in fields(row)}
+        parts = {"tokens": row.tokens, **row.optional()}
         present = {name: part for name, part in parts.items() if part is not None}
         if path is None:
             return

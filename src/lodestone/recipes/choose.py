@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import lodestone.recipes
 from lodestone.errors import SettingError
 from lodestone.optimize.experiment import Experiment
+from lodestone.recipes.estimators import estimator_for
 
 __all__ = ["Choice", "Recipe", "build", "describe", "recipes"]
 
@@ -17,7 +18,7 @@ Recipe = Callable[[str, str], Experiment]
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which recipe, which prior, and which other recipe's estimator (empty: its own)."""
+    """Which recipe, which prior, and which other estimator (empty: the recipe's own)."""
 
     recipe: str = "lods-gs-embedding"
     prior: str = "empirical"
@@ -27,16 +28,6 @@ class Choice:
 def recipes() -> Mapping[str, Recipe]:
     """The package's recipes by the name that the command line uses."""
     return {name.replace("_", "-"): getattr(lodestone.recipes, name) for name in lodestone.recipes.__all__}
-
-
-def estimators() -> Mapping[str, Recipe]:
-    """The recipe that each estimator's usual settings come from, by the estimator's short name."""
-    return {
-        "sds": lodestone.recipes.sds_gs,
-        "csd": lodestone.recipes.csd_gs,
-        "ssd": lodestone.recipes.ssd_gs,
-        "lods-embedding": lodestone.recipes.lods_gs_embedding,
-    }
 
 
 def find(name: str) -> Recipe:
@@ -69,9 +60,7 @@ def build(choice: Choice, prompt: str) -> Experiment:
         raise SettingError(f"recipe {choice.recipe!r} returned no Experiment: choose a function that returns one")
     if not choice.estimator:
         return experiment
-    if choice.estimator not in (known := estimators()):
-        raise SettingError(f"there is no estimator {choice.estimator!r}: choose among {', '.join(known)}")
-    return replace(experiment, estimator=known[choice.estimator](prompt, choice.prior).estimator)
+    return replace(experiment, estimator=estimator_for(choice.estimator, choice.prior))
 
 
 def describe(recipe: Recipe) -> str:

@@ -4,17 +4,12 @@ The small priors see 64 x 64 pictures and finish on a laptop; Stable Diffusion t
 """
 
 from dataclasses import replace
-from pathlib import Path
 
-from lodestone.distillation.csd import ClassifierScoreDistillation
 from lodestone.distillation.estimator import AbstractEstimator
-from lodestone.distillation.lods import LearnedNullEmbedding
-from lodestone.distillation.sds import ScoreDistillation
-from lodestone.distillation.ssd import StableScoreDistillation
 from lodestone.optimize.experiment import Experiment, Plan
 from lodestone.optimize.regularizers import Regularizers
-from lodestone.priors.embedded import is_embedded
 from lodestone.prompts.prompt import PromptSettings
+from lodestone.recipes.estimators import estimator_for, is_small
 from lodestone.rendering.background import PlainColors, White
 from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
 from lodestone.scenes.density_control import DensityControl
@@ -24,42 +19,36 @@ from lodestone.schedules import Constant, Linear, Piecewise
 
 __all__ = ["csd_gs", "lods_gs_embedding", "sds_gs", "ssd_gs"]
 
-SMALL_SCALE = 3.0
-"""Guidance scale for the small priors, whose conditional model is sharp by itself; higher scales oversaturate."""
-
 FAST = GaussianLearningRates(means=8e-3, log_scales=2e-2, quaternions=1e-2, opacity_logits=6e-2, colors=8e-2)
 """Learning rates for some hundred steps: Adam moves a parameter by about its rate in each."""
 
 
 def lods_gs_embedding(prompt: str, prior: str = "embedded") -> Experiment:
     """LODS with a learned null embedding on Gaussians (arXiv 2312.04820): the default."""
-    small = LearnedNullEmbedding(guidance_scale=SMALL_SCALE, learning_rate=1e-2, learned_share=0.5)
-    return gaussians(prompt, prior, small, LearnedNullEmbedding())
+    return gaussians(prompt, prior, "lods-embedding")
 
 
 def sds_gs(prompt: str, prior: str = "embedded") -> Experiment:
     """SDS (DreamFusion, arXiv 2209.14988) on Gaussians."""
-    small = ScoreDistillation(guidance_scale=SMALL_SCALE)
-    return gaussians(prompt, prior, small, ScoreDistillation(guidance_scale=100.0))
+    return gaussians(prompt, prior, "sds")
 
 
 def csd_gs(prompt: str, prior: str = "embedded") -> Experiment:
     """CSD (arXiv 2310.19415) on Gaussians."""
-    return gaussians(prompt, prior, ClassifierScoreDistillation(), ClassifierScoreDistillation())
+    return gaussians(prompt, prior, "csd")
 
 
 def ssd_gs(prompt: str, prior: str = "embedded") -> Experiment:
     """SSD (arXiv 2312.09305) on Gaussians."""
-    return gaussians(prompt, prior, StableScoreDistillation(), StableScoreDistillation(threshold=0.1))
+    return gaussians(prompt, prior, "ssd")
 
 
-def gaussians(prompt: str, prior: str, small: AbstractEstimator, published: AbstractEstimator) -> Experiment:
+def gaussians(prompt: str, prior: str, estimator: str) -> Experiment:
     """The experiment around an estimator, by prior."""
+    chosen = estimator_for(estimator, prior)
     if prior == "empirical":
-        return empirical(prompt, small)
-    if prior == "embedded" or is_embedded(Path(prior)):
-        return embedded(prompt, prior, small)
-    return stable_diffusion(prompt, prior, published)
+        return empirical(prompt, chosen)
+    return embedded(prompt, prior, chosen) if is_small(prior) else stable_diffusion(prompt, prior, chosen)
 
 
 def small_scene(density: DensityControl) -> GaussianSettings:
