@@ -6,8 +6,10 @@ from pathlib import Path
 
 import torch
 
-from lodestone.distillation.lods import LearnedNullEmbedding
+from lodestone.distillation.bsd import BootstrappedScoreDistillation
+from lodestone.distillation.lods import LearnedNullEmbedding, LearnedNullLora
 from lodestone.distillation.sds import ScoreDistillation
+from lodestone.distillation.vsd import VariationalScoreDistillation
 from lodestone.optimize.experiment import Experiment, Plan
 from lodestone.optimize.journal import Journal
 from lodestone.optimize.loop import optimize
@@ -31,6 +33,9 @@ NAMES = ("red ball", "green ball", "blue ball")
 METHODS = {
     "sds": ScoreDistillation(guidance_scale=3.0),
     "lods": LearnedNullEmbedding(guidance_scale=7.5, learning_rate=1e-2),
+    "lods lora": LearnedNullLora(guidance_scale=7.5, learning_rate=1e-3),
+    "vsd": VariationalScoreDistillation(learning_rate=1e-3),
+    "bsd": BootstrappedScoreDistillation(learning_rate=1e-3, augmentation_steps=2),
 }
 
 

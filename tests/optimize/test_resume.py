@@ -6,7 +6,7 @@ import signal
 
 import pytest
 import torch
-from small_run import Run, small_experiment
+from small_run import METHODS, Run, small_experiment
 
 from lodestone.errors import SettingError
 from lodestone.optimize.run_folder import RunFolder
@@ -16,7 +16,7 @@ from lodestone.storage import save_tensors
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """The finished run of each method."""
-    runs = {method: Run.new(tmp_path_factory.mktemp(method), small_experiment(method)) for method in ("sds", "lods")}
+    runs = {method: Run.new(tmp_path_factory.mktemp(method), small_experiment(method)) for method in METHODS}
     assert all(run.go() for run in runs.values())
     return {method: run.tensors() for method, run in runs.items()}
 
@@ -25,7 +25,7 @@ def steps_in(path):
     return [json.loads(line)["step"] for line in (path / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("method", ["sds", "lods"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("step", [1, 4, 5, 8, 11])
 def test_interrupted_and_resumed_is_undisturbed(tmp_path, undisturbed, method, step):
     """Rounds of density control lie before and after; the first Ctrl-C finishes its step."""

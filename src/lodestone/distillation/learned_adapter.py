@@ -44,7 +44,7 @@ class LearnedAdapter(AbstractSlot):
 
     def fill(self, conditioning: ConditioningSet) -> ConditioningSet:
         base = self.start(conditioning)
-        scale = torch.full((len(base),), self.scale, dtype=base.tokens.dtype, device=base.tokens.device)
+        scale = torch.full((len(base), 1), self.scale, dtype=base.tokens.dtype, device=base.tokens.device)
         offset = None
         if self.camera_embedding is not None:
             if conditioning.cameras is None:

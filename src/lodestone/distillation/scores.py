@@ -74,4 +74,10 @@ class Scores:
 
     def pair(self) -> Pair:
         """Prompt and baseline: the two scores of classifier-free guidance."""
-        return Pair(*self.predict(self.conditioning.positive, self.conditioning.baseline))
+        return self.pair_and()[0]
+
+    def pair_and(self, *others: tuple[Noised, Conditioning]) -> tuple[Pair, list[Latents]]:
+        """Prompt and baseline at the noised latents, and the answers to other questions, all in one call."""
+        known = self.conditioning
+        answers = self.ask((self.noised, known.positive), (self.noised, known.baseline), *others)
+        return Pair(answers[0], answers[1]), answers[2:]

@@ -1,9 +1,10 @@
 """Low-rank adapters: small learned weights beside the frozen ones of a denoiser.
 
-A frozen linear layer `W x` becomes `W x + c up(down(x))` with `down: in -> rank` and `up: rank -> out`
+A frozen linear layer `W x` becomes `W x + up(c down(x))` with `down: in -> rank` and `up: rank -> out`
 (LoRA, Hu et al. 2021, arXiv 2106.09685). The strength c belongs to each *row* of the batch, so that the frozen model
 (c = 0) and the adapted one are evaluated in one call, and no switch is ever thrown between a forward pass and its
-backward pass. Weights stay float32 whatever the network's dtype.
+backward pass. An adapter may hold several independent parts, each with its own strength: several adapted models in one
+call. Weights stay float32 whatever the network's dtype.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from torch.nn.functional import linear, scaled_dot_product_attention
 
 from lodestone.errors import check_range
 
-__all__ = ["AdaptedAttention", "LowRankAdapter", "LowRankSettings"]
+__all__ = ["AdaptedAttention", "LowRankAdapter", "LowRankSettings", "gates"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,16 +41,20 @@ class LowRankAdapter(nn.Module):
 
     Args:
         shapes: inputs and outputs of each adapted layer.
-        rank: inner width.
+        rank: inner width of each part.
         rng: draws `down`, normal with standard deviation 1 / rank.
+        parts: independent adapters in one.
     """
 
-    def __init__(self, shapes: Mapping[str, tuple[int, int]], rank: int, rng: torch.Generator) -> None:
+    def __init__(
+        self, shapes: Mapping[str, tuple[int, int]], rank: int, rng: torch.Generator, *, parts: int = 1
+    ) -> None:
         super().__init__()
-        self.layers = list(shapes)
-        inner = [min(rank, *shapes[layer]) for layer in self.layers]
+        self.layers, self.parts = list(shapes), parts
+        inner = [parts * min(rank, *shapes[layer]) for layer in self.layers]
         self.down = nn.ParameterList(
-            torch.randn(r, shapes[layer][0], generator=rng) / r for r, layer in zip(inner, self.layers, strict=True)
+            torch.randn(r, shapes[layer][0], generator=rng) * parts / r
+            for r, layer in zip(inner, self.layers, strict=True)
         )
         self.up = nn.ParameterList(
             torch.zeros(shapes[layer][1], r) for r, layer in zip(inner, self.layers, strict=True)
@@ -67,15 +72,28 @@ class LowRankAdapter(nn.Module):
     @torch.no_grad()
     def displacement(self) -> float:
         """Frobenius norm of all `up down` together: how far the weights have moved from the frozen ones."""
-        squares = [((up.T @ up) * (down @ down.T)).sum() for down, up in zip(self.down, self.up, strict=True)]
+        pairs = [
+            (d, u)
+            for down, up in zip(self.down, self.up, strict=True)
+            for d, u in zip(down.chunk(self.parts), up.chunk(self.parts, dim=1), strict=True)
+        ]
+        squares = [((up.T @ up) * (down @ down.T)).sum() for down, up in pairs]
         return float(torch.stack(squares).sum().clamp(min=0).sqrt())
 
 
+def gates(scale: Float[Tensor, "b parts"], rank: int) -> Float[Tensor, "b rank"]:
+    """The strength of each inner column, from that of each part."""
+    return scale.repeat_interleave(rank // scale.shape[1], dim=1)
+
+
 def apply_low_rank(
-    x: Float[Tensor, "b n inputs"], down: Float[Tensor, "r inputs"], up: Float[Tensor, "outputs r"], scale: Tensor
+    x: Float[Tensor, "b n inputs"],
+    down: Float[Tensor, "r inputs"],
+    up: Float[Tensor, "outputs r"],
+    scale: Float[Tensor, "b parts"],
 ) -> Float[Tensor, "b n outputs"]:
-    """`c up(down(x))` with one c for each row of the batch."""
-    return linear(linear(x, down) * scale[:, None, None].to(x.dtype), up)
+    """`up(c down(x))` with strengths of each row's own."""
+    return linear(linear(x, down) * gates(scale, len(down))[:, None].to(x.dtype), up)
 
 
 class AdaptedAttention:

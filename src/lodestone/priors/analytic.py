@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from lodestone.arrays import Latents, Times
-from lodestone.priors.adapters import LowRankAdapter, LowRankSettings
+from lodestone.priors.adapters import LowRankAdapter, LowRankSettings, gates
 from lodestone.priors.denoiser import AbstractDenoiser, Prediction, PredictionType
 from lodestone.priors.noise import NoiseSchedule
 from lodestone.prompts.conditioning import Conditioning
@@ -97,10 +97,11 @@ class GaussianMixture(AbstractDenoiser):
         both = torch.cat([x, self.flip(x)]) if self.mirrored else x
         products, norms = both @ self.means.T, self.square_norms[None]
         if (shift := low_rank(conditioning)) is not None:
-            scale, down, up = shift
-            products = products + scale.repeat(len(both) // len(x), 1) * (both @ down.T) @ up.T
-            inner = 2 * (up * (self.means @ down.T)).sum(1) * scale + ((up @ (down @ down.T)) * up).sum(1) * scale**2
-            norms = norms + inner.repeat(1, len(self.variances) // len(up))
+            gate, down, up = shift
+            products = products + (gate.repeat(len(both) // len(x), 1) * (both @ down.T)) @ up.T
+            crossed = 2 * gate @ (up * (self.means @ down.T)).T
+            square = torch.einsum("br,kr,rs,ks,bs->bk", gate, up, down @ down.T, up, gate)
+            norms = norms + (crossed + square).repeat(1, len(self.variances) // len(up))
         return torch.cat(products.chunk(2), dim=1) if self.mirrored else products, norms
 
     def combine(self, share: Float[Tensor, "b k"], conditioning: Conditioning) -> Float[Tensor, "b d"]:
@@ -108,17 +109,17 @@ class GaussianMixture(AbstractDenoiser):
         both = torch.cat(share.chunk(2, dim=1)) if self.mirrored else share
         combined = both @ self.means
         if (shift := low_rank(conditioning)) is not None:
-            scale, down, up = shift
-            combined = combined + scale.repeat(len(both) // len(share), 1) * (both @ up) @ down
+            gate, down, up = shift
+            combined = combined + (gate.repeat(len(both) // len(share), 1) * (both @ up)) @ down
         if not self.mirrored:
             return combined
         direct, flipped = combined.chunk(2)
         return direct + self.flip(flipped)
 
-    def adapter(self, settings: LowRankSettings, rng: torch.Generator) -> LowRankAdapter:
+    def adapter(self, settings: LowRankSettings, rng: torch.Generator, *, parts: int = 1) -> LowRankAdapter:
         """A low-rank change of the centres, the one weight matrix of a mixture."""
         count, width = self.means.shape
-        return LowRankAdapter({"means": (width, count)}, settings.rank, rng).to(self.means)
+        return LowRankAdapter({"means": (width, count)}, settings.rank, rng, parts=parts).to(self.means)
 
 
 @dataclass(frozen=True)
@@ -134,11 +135,11 @@ class MixtureTerms:
 
 
 def low_rank(conditioning: Conditioning) -> tuple[Tensor, Tensor, Tensor] | None:
-    """Strength `b 1`, down `r d` and up `k r` of the conditioning's adapter."""
+    """Strengths `b r`, down `r d` and up `k r` of the conditioning's adapter."""
     if not isinstance(conditioning.adapter, LowRankAdapter) or conditioning.adapter_scale is None:
         return None
     (down,), (up,) = conditioning.adapter.down, conditioning.adapter.up
-    return conditioning.adapter_scale[:, None].to(down.dtype), down, up
+    return gates(conditioning.adapter_scale.to(down.dtype), len(down)), down, up
 
 
 def component_conditioning(included: Float[Tensor, "b k"]) -> Conditioning:

@@ -83,8 +83,8 @@ class AbstractDenoiser(nn.Module, abc.ABC):
     def forward(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Prediction:
         """Predicts noise, clean latents and velocity for each sample of the batch."""
 
-    def adapter(self, settings: LowRankSettings, rng: torch.Generator) -> LowRankAdapter:
-        """A fresh adapter for `Conditioning.adapter`.
+    def adapter(self, settings: LowRankSettings, rng: torch.Generator, *, parts: int = 1) -> LowRankAdapter:
+        """A fresh adapter for `Conditioning.adapter`, of several parts if wanted.
 
         Raises: SettingError if there is no layer that it could adapt.
         """

@@ -112,14 +112,14 @@ class NetworkDenoiser(AbstractDenoiser):
         width: int = self.network.time_embedding.linear_2.out_features
         return width
 
-    def adapter(self, settings: LowRankSettings, rng: torch.Generator) -> LowRankAdapter:
+    def adapter(self, settings: LowRankSettings, rng: torch.Generator, *, parts: int = 1) -> LowRankAdapter:
         shapes = {name: shape for name, shape in self.adaptable.items() if name.endswith(settings.targets)}
         if not shapes:
             raise SettingError(
                 f"the prior has no attention layers that end in {', '.join(settings.targets)}, which a LoRA could "
                 "adapt: choose an estimator without LoRA or another --prior"
             )
-        return LowRankAdapter(shapes, settings.rank, rng).to(self.network.device)
+        return LowRankAdapter(shapes, settings.rank, rng, parts=parts).to(self.network.device)
 
 
 def with_open_time_embedding(network: Any) -> Any:

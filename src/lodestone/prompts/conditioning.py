@@ -23,8 +23,8 @@ class Conditioning:
     picture: Float[Tensor, "b c h w"] | None = None
     time_offset: Float[Tensor, "b dim_time"] | None = None
     """Added to the time embedding: a learned camera embedding (VSD)."""
-    adapter_scale: Float[Tensor, " b"] | None = None
-    """How strongly `adapter` acts on each row; 0 is the frozen model."""
+    adapter_scale: Float[Tensor, "b parts"] | None = None
+    """How strongly each part of `adapter` acts on each row; 0 is the frozen model."""
     adapter: nn.Module | None = None
     """Low-rank weights of this denoiser's own kind, see `AbstractDenoiser.adapter`."""
 

@@ -7,11 +7,13 @@ guidance scale and, for what is learned on the side, a rate that moves it within
 from collections.abc import Mapping
 from pathlib import Path
 
+from lodestone.distillation.bsd import BootstrappedScoreDistillation
 from lodestone.distillation.csd import ClassifierScoreDistillation
 from lodestone.distillation.estimator import AbstractEstimator
 from lodestone.distillation.lods import LearnedNullEmbedding, LearnedNullLora
 from lodestone.distillation.sds import ScoreDistillation
 from lodestone.distillation.ssd import StableScoreDistillation
+from lodestone.distillation.vsd import VariationalScoreDistillation
 from lodestone.errors import SettingError
 from lodestone.priors.embedded import is_embedded
 
@@ -29,6 +31,8 @@ def published() -> Mapping[str, AbstractEstimator]:
         "ssd": StableScoreDistillation(threshold=0.1),
         "lods-embedding": LearnedNullEmbedding(),
         "lods-lora": LearnedNullLora(),
+        "vsd": VariationalScoreDistillation(),
+        "bsd": BootstrappedScoreDistillation(),
     }
 
 
@@ -40,6 +44,10 @@ def small() -> Mapping[str, AbstractEstimator]:
         "ssd": StableScoreDistillation(),
         "lods-embedding": LearnedNullEmbedding(guidance_scale=SMALL_SCALE, learning_rate=1e-2, learned_share=0.5),
         "lods-lora": LearnedNullLora(guidance_scale=SMALL_SCALE, learning_rate=1e-3, learned_share=0.5),
+        "vsd": VariationalScoreDistillation(guidance_scale=SMALL_SCALE, learning_rate=1e-3, learned_share=0.5),
+        "bsd": BootstrappedScoreDistillation(
+            guidance_scale=SMALL_SCALE, learning_rate=1e-3, learned_share=0.5, augmentation_steps=5
+        ),
     }
 
 

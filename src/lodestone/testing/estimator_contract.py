@@ -47,8 +47,8 @@ class CountingDenoiser(AbstractDenoiser):
         prediction: Prediction = self.inner(noisy, t, conditioning)
         return prediction
 
-    def adapter(self, settings: LowRankSettings, rng: torch.Generator) -> LowRankAdapter:
-        return self.inner.adapter(settings, rng)
+    def adapter(self, settings: LowRankSettings, rng: torch.Generator, *, parts: int = 1) -> LowRankAdapter:
+        return self.inner.adapter(settings, rng, parts=parts)
 
 
 class Reparametrized(AbstractDenoiser):
@@ -68,8 +68,8 @@ class Reparametrized(AbstractDenoiser):
         }
         return Prediction.of(self.kind, outputs[self.kind], noisy, t, self.schedule)
 
-    def adapter(self, settings: LowRankSettings, rng: torch.Generator) -> LowRankAdapter:
-        return self.inner.adapter(settings, rng)
+    def adapter(self, settings: LowRankSettings, rng: torch.Generator, *, parts: int = 1) -> LowRankAdapter:
+        return self.inner.adapter(settings, rng, parts=parts)
 
 
 def two_component_problem(batch: int, side: int = 4) -> tuple[GaussianMixture, ConditioningSet, Latents]:
