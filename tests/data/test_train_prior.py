@@ -104,11 +104,20 @@ def test_times_favour_high_noise_as_stated():
 def test_augmentation_keeps_transparent_surroundings_transparent():
     picture = torch.zeros(8, 4, 64, 64)
     picture[:, :, 24:40, 24:40] = 1.0
-    moved = augment(picture, torch.Generator().manual_seed(0))
+    moved, _ = augment(picture, torch.Generator().manual_seed(0))
     border = torch.cat([moved[:, :, 0].flatten(), moved[:, :, -1].flatten(), moved[..., 0].flatten()])
     assert not border.any()
     areas = moved[:, 3].sum((1, 2))
     assert ((areas > 0.85 * 256) & (areas < 1.2 * 256)).all()
+
+
+def test_augmentation_says_which_pictures_are_mirrored():
+    """A picture whose left half alone is opaque keeps its weight on the left exactly if it is not mirrored."""
+    picture = torch.zeros(64, 4, 64, 64)
+    picture[:, :, 16:48, 8:28] = 1.0
+    moved, mirrored = augment(picture, torch.Generator().manual_seed(0))
+    left = moved[:, 3, :, :32].sum((1, 2)) > moved[:, 3, :, 32:].sum((1, 2))
+    assert torch.equal(left, ~mirrored) and 16 < int(mirrored.sum()) < 48
 
 
 def test_captions_vary_but_name_the_picture():

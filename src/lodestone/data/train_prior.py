@@ -6,7 +6,8 @@ The network predicts the clean picture from `x_t = alpha_t x + sigma_t eps` and 
 
 (clean prediction with a clamped signal-to-noise weight, after Hang et al. 2023, arXiv 2303.09556). A share of the
 captions is dropped, so that the same network is the unconditional model (Ho & Salimans 2022, arXiv 2207.12598). Before
-it, a draft network learns the mean picture of each caption (`lodestone.prompts.draft`), which the denoiser is shown.
+it, a draft network learns the mean picture of each caption (`lodestone.prompts.draft`), which the denoiser is shown;
+a mirrored picture comes with a mirrored draft, so that the two orientations of a thing are never mixed.
 """
 
 import json
@@ -19,7 +20,7 @@ from random import Random
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample, interpolate, pixel_unshuffle
 
@@ -80,6 +81,8 @@ class Batch:
     pooled: Float[Tensor, "b dim"]
     kept: Float[Tensor, " b"]
     """0 where the caption was dropped, 1 elsewhere."""
+    mirrored: Bool[Tensor, " b"]
+    """Which pictures are mirror images: their drafts are mirrored as well, so that the draft tells the orientation."""
 
 
 def unet_configuration(settings: TrainingSettings) -> dict[str, Any]:
@@ -124,16 +127,23 @@ def encode_captions(pictures: EmojiSet, settings: TrainingSettings) -> Captions:
     return Captions(torch.cat(tokens).unflatten(0, shape), torch.cat(pooled).unflatten(0, shape))
 
 
-def augment(rgba: Float[Tensor, "b 4 h w"], rng: torch.Generator) -> Float[Tensor, "b 4 h w"]:
-    """Small scale, shift and mirror of premultiplied pictures; what comes in from outside is transparent."""
+def augment(
+    rgba: Float[Tensor, "b 4 h w"], rng: torch.Generator
+) -> tuple[Float[Tensor, "b 4 h w"], Bool[Tensor, " b"]]:
+    """Small scale, shift and mirror of premultiplied pictures, and which are mirrored.
+
+    What comes in from outside is transparent.
+    """
     count = rgba.shape[0]
     scale = 1 + 0.05 * (2 * torch.rand(count, generator=rng) - 1)
-    mirror = torch.where(torch.rand(count, generator=rng) < 0.5, -1.0, 1.0)
+    mirrored = torch.rand(count, generator=rng) < 0.5
+    mirror = torch.where(mirrored, -1.0, 1.0)
     shift = 0.05 * (2 * torch.rand(count, 2, generator=rng) - 1)
     zero = torch.zeros(count)
     rows = torch.stack([scale * mirror, zero, shift[:, 0], zero, scale, shift[:, 1]], dim=1)
     grid = affine_grid(rows.view(count, 2, 3), list(rgba.shape), align_corners=False)
-    return grid_sample(rgba, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    moved = grid_sample(rgba, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return moved, mirrored
 
 
 @dataclass(frozen=True)
@@ -159,14 +169,14 @@ class PictureSource:
         """One batch: pictures on plain backgrounds, captions, a share of them dropped (all zeros)."""
         count = self.settings.batch
         chosen = torch.multinomial(self.weights, count, replacement=True, generator=rng)
-        picture = augment(self.premultiplied[chosen], rng)
+        picture, mirrored = augment(self.premultiplied[chosen], rng)
         white = torch.rand(count, 1, generator=rng) < self.settings.white_share
         background = torch.where(white, torch.ones(count, 3), torch.rand(count, 3, generator=rng))
         color = picture[:, :3] + (1 - picture[:, 3:]) * background[:, :, None, None]
         variant = torch.randint(self.settings.caption_variants, (count,), generator=rng)
         kept = (torch.rand(count, generator=rng) >= self.settings.caption_drop).float()
         tokens = self.captions.tokens[chosen, variant].float() * kept[:, None, None]
-        return Batch(2 * color - 1, tokens, self.captions.pooled[chosen, variant] * kept[:, None], kept)
+        return Batch(2 * color - 1, tokens, self.captions.pooled[chosen, variant] * kept[:, None], kept, mirrored)
 
 
 def draw_times(count: int, power: float, rng: torch.Generator) -> Int[Tensor, " b"]:
@@ -188,7 +198,9 @@ def denoising_loss(
     t = draw_times(len(clean), settings.time_power, rng).to(clean.device)
     alpha_bar = alphas_cumprod[t][:, None, None, None]
     noisy = alpha_bar.sqrt() * clean + (1 - alpha_bar).sqrt() * noise
-    picture = draft_channels(draft(batch.pooled), clean.shape[-1]) * batch.kept[:, None, None, None]
+    drawn = draft(batch.pooled)
+    drawn = torch.where(batch.mirrored[:, None, None, None], drawn.flip(-1), drawn)
+    picture = draft_channels(drawn, clean.shape[-1]) * batch.kept[:, None, None, None]
     inputs = torch.cat([noisy, picture], dim=1).contiguous(memory_format=torch.channels_last)
     predicted = unet(inputs, t, encoder_hidden_states=batch.tokens, class_labels=batch.pooled).sample
     weight = (1 / (1 - alpha_bar)).clamp(max=5)
@@ -251,6 +263,7 @@ class Training:
             drawn.tokens.to(self.device),
             drawn.pooled.to(self.device),
             drawn.kept.to(self.device),
+            drawn.mirrored.to(self.device),
         )
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.settings)
