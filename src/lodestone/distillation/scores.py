@@ -8,7 +8,7 @@ from lodestone.arrays import Latents, Times
 from lodestone.distillation.noising import Noised
 from lodestone.distillation.step_settings import StepSettings
 from lodestone.priors.denoiser import AbstractDenoiser
-from lodestone.priors.guidance import guided
+from lodestone.priors.guidance import guided, pushed_away
 from lodestone.priors.noise import NoiseSchedule
 from lodestone.prompts.conditioning import Conditioning, ConditioningSet
 
@@ -73,11 +73,18 @@ class Scores:
         return list(predicted.split([len(noised.noisy) for noised, _ in questions]))
 
     def pair(self) -> Pair:
-        """Prompt and baseline: the two scores of classifier-free guidance."""
+        """Prompt and baseline: the two scores of classifier-free guidance.
+
+        Where conditions are opposed to the prompt, `positive` has been pushed away from them (Perp-Neg), so that
+        whatever is built on a pair has Perp-Neg too.
+        """
         return self.pair_and()[0]
 
     def pair_and(self, *others: tuple[Noised, Conditioning]) -> tuple[Pair, list[Latents]]:
         """Prompt and baseline at the noised latents, and the answers to other questions, all in one call."""
         known = self.conditioning
-        answers = self.ask((self.noised, known.positive), (self.noised, known.baseline), *others)
-        return Pair(answers[0], answers[1]), answers[2:]
+        wanted = [known.positive, known.baseline, *(part.conditioning for part in known.opposed)]
+        answers = self.ask(*((self.noised, conditioning) for conditioning in wanted), *others)
+        positive, null, *opposed = answers[: len(wanted)]
+        pushed = pushed_away(positive, null, opposed, [part.weight for part in known.opposed])
+        return Pair(pushed, null), answers[len(wanted) :]

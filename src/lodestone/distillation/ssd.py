@@ -1,6 +1,7 @@
 """Stable score distillation."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import torch
 
@@ -10,7 +11,16 @@ from lodestone.distillation.scores import Scores
 from lodestone.errors import SettingError
 from lodestone.priors.noise import over_batch
 
-__all__ = ["StableScoreDistillation"]
+__all__ = ["Coefficient", "StableScoreDistillation"]
+
+
+class Coefficient(StrEnum):
+    """How much of the noise the seeking term takes away."""
+
+    PROJECTION = "projection"
+    """`r` of each sample, the paper's estimate; close to c* in high dimension alone."""
+    BATCH = "batch"
+    """`c* = tr Cov(eps_y, eps) / d` over the batch (Eq. 7), which needs samples of one common time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +38,10 @@ class StableScoreDistillation(AbstractEstimator):
 
     threshold: float = 0.2
     """M as a fraction of the schedule's length."""
+    matched: bool = True
+    """False leaves the seeking term at its own scale; the paper always matches."""
     smallest_ratio: float = 0.0
+    coefficient: Coefficient = Coefficient.PROJECTION
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -37,8 +50,10 @@ class StableScoreDistillation(AbstractEstimator):
     def residual(self, scores: Scores) -> Residual:
         pair = scores.pair()
         disengaging, positive = pair.difference, pair.positive
-        seeking = positive - over_batch(projection(positive, scores.noise)) * scores.noise
+        estimate = projection if self.coefficient is Coefficient.PROJECTION else optimal_coefficient
+        seeking = positive - over_batch(estimate(positive, scores.noise)) * scores.noise
         ratio = (norm(disengaging) / norm(seeking).clamp(min=1e-12)).clamp(min=self.smallest_ratio)
+        ratio = ratio if self.matched else torch.ones_like(ratio)
         below = over_batch((scores.t < self.threshold * scores.schedule.length).to(positive.dtype))
         value = below * over_batch(ratio) * seeking + (1 - below) * disengaging
         return Residual(value, {"disengaging": disengaging, "seeking": seeking, "positive": positive})
@@ -47,6 +62,16 @@ class StableScoreDistillation(AbstractEstimator):
 def projection(positive: Latents, noise: Latents) -> PerSample:
     """`r = <eps_y, eps> / ||eps||^2`, a proxy of the optimal control-variate coefficient in high dimension."""
     return (positive * noise).flatten(1).sum(1) / noise.flatten(1).square().sum(1)
+
+
+def optimal_coefficient(positive: Latents, noise: Latents) -> PerSample:
+    """`c* = tr Cov(eps_y, eps) / d`, which minimizes `tr Cov(eps_y - c eps)`; estimated once for the whole batch."""
+    if len(positive) < 2:
+        raise SettingError(
+            "estimator.coefficient is batch, but the batch is one sample: choose projection or more views"
+        )
+    centred = (positive - positive.mean(0)) * (noise - noise.mean(0))
+    return (centred.sum() / ((len(positive) - 1) * positive[0].numel())).expand(len(positive))
 
 
 def norm(latents: Latents) -> PerSample:

@@ -94,6 +94,7 @@ def optimize(
                 cameras=cameras.camera_to_world.flatten(1),
                 surface=None if state.noise_memory is None else surface(rendering, cameras),
                 noise_memory=state.noise_memory,
+                source_latents=rendering.source_latents,
             )
             if state.slot is not None:
                 conditioning = state.slot.fill(conditioning)

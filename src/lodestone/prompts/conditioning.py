@@ -49,6 +49,20 @@ class Conditioning:
         """Rows by index."""
         return self.map(lambda tensor: tensor[rows])
 
+    def mix(self, other: "Conditioning", share: Float[Tensor, " b"]) -> "Conditioning":
+        """`share self + (1 - share) other`, row by row and tensor by tensor; exactly self where the share is 1.
+
+        Raises: ValueError if only one of them has a field.
+        """
+        joint = Conditioning.concatenate([self, other])
+
+        def blend(stacked: Tensor) -> Tensor:
+            mine, theirs = stacked.chunk(2)
+            weight = share.to(stacked).reshape(-1, *[1] * (stacked.ndim - 1))
+            return weight * mine + (1 - weight) * theirs
+
+        return joint.map(blend)
+
     @classmethod
     def concatenate(cls, parts: "Sequence[Conditioning]") -> "Conditioning":
         """Stacks along the batch.
@@ -86,6 +100,7 @@ class Opposed:
 
     conditioning: Conditioning
     weight: Float[Tensor, " b"]
+    """Negative where the condition is avoided, 0 where it plays no part."""
 
 
 @dataclass(frozen=True, kw_only=True)

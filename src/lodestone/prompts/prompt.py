@@ -1,15 +1,16 @@
 """A prompt, and what it has become once a text encoder has read it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from lodestone.errors import SettingError
-from lodestone.prompts.conditioning import Conditioning, ConditioningSet
+from lodestone.prompts.conditioning import Conditioning, ConditioningSet, Opposed
 from lodestone.prompts.text_encoder import AbstractTextEncoder
-from lodestone.prompts.view_dependent import OrbitAngles, ViewWording
+from lodestone.prompts.view_dependent import Direction, OrbitAngles, ViewWording
 
 __all__ = ["LONGEST_TEXT", "EncodedPrompt", "PromptSettings"]
 
@@ -29,13 +30,22 @@ class PromptSettings:
     """What the user does not want to see; empty for nothing."""
     view_dependent: bool = True
     """Whether each view's direction is added to the text."""
+    source: str = ""
+    """What the picture shows that is edited; empty for nothing."""
+    perp_neg: bool = False
+    """Whether the wordings of the views are interpolated and those of other views opposed (Perp-Neg); estimators that
+    guide between prompt and null condition then need two more denoiser calls for each sample."""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise SettingError("the prompt is empty: say in a few words what to make")
-        for name, text in (("prompt", self.text), ("negative prompt", self.negative)):
+        for name, text in (("prompt", self.text), ("negative prompt", self.negative), ("source", self.source)):
             if len(text) > LONGEST_TEXT:
                 raise SettingError(f"the {name} has {len(text)} characters: shorten it to at most {LONGEST_TEXT}")
+        if self.perp_neg and not self.view_dependent:
+            raise SettingError(
+                "prompt.perp_neg needs wordings for each view: set prompt.view_dependent to true as well"
+            )
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,10 @@ class EncodedPrompt:
     negative: Conditioning | None
     """One row: the negative prompt; None if there is none."""
     wording: ViewWording
+    source: Conditioning | None = None
+    """One row: what an edit begins with; None if there is nothing."""
+    perp_neg: bool = False
+    """Whether viewpoints are told in mixed wordings, and opposed to those of other views."""
 
     @classmethod
     def encode(
@@ -60,7 +74,7 @@ class EncodedPrompt:
         """Encodes every wording in one call of `encoder`."""
         chosen = ViewWording() if wording is None else wording
         views = chosen.word(settings.text) if settings.view_dependent else [settings.text] * 4
-        texts = [*views, "", settings.negative]
+        texts = [*views, "", settings.negative, settings.source]
         distinct = list(dict.fromkeys(texts))
         encoded = encoder.encode(distinct)
 
@@ -68,23 +82,40 @@ class EncodedPrompt:
             return encoded.take(torch.tensor([distinct.index(text) for text in wanted], device=encoded.tokens.device))
 
         negative = rows([settings.negative]) if settings.negative else None
-        return cls(directions=rows(views), null=rows([""]), negative=negative, wording=chosen)
+        source = rows([settings.source]) if settings.source else None
+        return cls(rows(views), rows([""]), negative, chosen, source, settings.perp_neg)
 
     def for_viewpoints(self, viewpoints: OrbitAngles) -> ConditioningSet:
-        """Conditioning of each viewpoint, in the wording of its direction."""
-        direction = self.wording.direction(viewpoints).to(self.directions.tokens.device)
-        count = len(direction)
-        return ConditioningSet(
-            positive=self.directions.take(direction),
+        """Conditioning of each viewpoint, in the wording of its direction or, for Perp-Neg, between two wordings."""
+        count = len(viewpoints.azimuth)
+        known = ConditioningSet(
+            positive=self.take(self.wording.direction(viewpoints)),
             null=self.null.expand(count),
             negative=None if self.negative is None else self.negative.expand(count),
+            source=None if self.source is None else self.source.expand(count),
         )
+        return self.interpolated(known, viewpoints) if self.perp_neg else known
+
+    def interpolated(self, known: ConditioningSet, viewpoints: OrbitAngles) -> ConditioningSet:
+        """Mixed wordings, with front and side opposed to every viewpoint by weights that may be 0."""
+        between, device = self.wording.interpolate(viewpoints), self.directions.tokens.device
+        opposed = tuple(
+            Opposed(conditioning=self.take(torch.full_like(between.nearer, row)), weight=weight.to(device))
+            for row, weight in ((Direction.FRONT, between.front), (Direction.SIDE, between.side))
+        )
+        mixed = self.take(between.nearer).mix(self.take(between.further), between.share)
+        return replace(known, positive=mixed, opposed=opposed)
+
+    def take(self, directions: Int[Tensor, " v"]) -> Conditioning:
+        """The wording of each given `Direction`."""
+        return self.directions.take(directions.to(self.directions.tokens.device))
 
     def conditioning(self) -> ConditioningSet:
         """All directions at once, for what does not depend on a view."""
-        return ConditioningSet(positive=self.directions, null=self.null, negative=self.negative)
+        return ConditioningSet(positive=self.directions, null=self.null, negative=self.negative, source=self.source)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "EncodedPrompt":
         """Applies `function` to every tensor, for example to move it to a device."""
-        negative = None if self.negative is None else self.negative.map(function)
-        return EncodedPrompt(self.directions.map(function), self.null.map(function), negative, self.wording)
+        negative, source = (None if part is None else part.map(function) for part in (self.negative, self.source))
+        directions, null = self.directions.map(function), self.null.map(function)
+        return replace(self, directions=directions, null=null, negative=negative, source=source)

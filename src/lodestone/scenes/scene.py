@@ -42,6 +42,8 @@ class Rendering:
     normals: Float[Tensor, "v h w 3"] | None = None
     latents: Float[Tensor, "v c height width"] | None = None
     """What a scene that lives in the latents of a prior shows it; `color` is then unused."""
+    source_latents: Float[Tensor, "v channels rows columns"] | None = None
+    """Latents of the picture that a flat scene began as, if it is edited."""
     statistics: RenderStatistics | None = None
 
 
@@ -68,6 +70,10 @@ class AbstractScene(nn.Module, abc.ABC):
 
 class AbstractSceneSettings(abc.ABC):
     """How a scene begins, learns and changes its structure."""
+
+    def check(self, views: int, image_size: int, latent_shape: tuple[int, int, int]) -> None:
+        """Raises: SettingError before any work starts if the scene cannot be shown to the prior in so many views."""
+        return None
 
     @abc.abstractmethod
     def create(self, rng: torch.Generator) -> AbstractScene:
