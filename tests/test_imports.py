@@ -29,7 +29,8 @@ ORDER = (
     ("evaluation",),
     ("optimize",),
     ("recipes",),
-    ("runs",),
+    ("oracle",),
+    ("runs", "playground"),
     ("doctor",),
     ("cli",),
 )

@@ -32,6 +32,7 @@ usage: lodestone COMMAND ...
   recipes                     list the recipes
   prior sample "a hamburger"  what the prior itself draws
   prior train FOLDER          train the embedded prior
+  oracle                      every estimator against scores that are known exactly
   doctor                      what this machine can do
 
 `lodestone COMMAND --help` explains each command."""
@@ -63,6 +64,7 @@ EXTRAS = {
     "transformers": "diffusion",
     "tokenizers": "diffusion",
     "huggingface_hub": "diffusion",
+    "matplotlib": "oracle",
 }
 """The extra of this package that brings a library."""
 
@@ -89,6 +91,7 @@ def command(name: str) -> Callable[[list[str]], int]:
         "export": export,
         "recipes": recipes,
         "prior": prior,
+        "oracle": oracle,
         "doctor": doctor,
     }
     if name not in known:
@@ -331,6 +334,30 @@ def prior_train(words: list[str]) -> int:
         "lodestone prior train FOLDER --fields",
     )
     train(chosen.folder, settings, device=check_device(chosen.device))
+    return 0
+
+
+def oracle(words: list[str]) -> int:
+    """`lodestone oracle --only mixture`."""
+    options = parser("oracle", "Experiments on priors whose score is known exactly: figures, tables and their numbers.")
+    options.add_argument("--only", choices=["mixture", "terms", "estimators"], help="one experiment instead of all")
+    options.add_argument("--estimators", default="", help="compare these alone, for example sds,lods-embedding")
+    options.add_argument("--seeds", type=int, default=20, help="of every estimator on every problem (1 to 1000)")
+    options.add_argument("--steps", type=int, help="at most this many steps in a descent, for a quick look")
+    options.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes side by side (1 to 64)")
+    options.add_argument("--output", type=Path, default=Path("docs/oracle"), help="folder to write to")
+    chosen = understand(lambda: options.parse_args(words), "lodestone oracle --help")
+    from lodestone.oracle.lab import Experiment, LabSettings, experiments
+
+    settings = LabSettings(
+        output=chosen.output,
+        seeds=chosen.seeds,
+        steps=chosen.steps,
+        workers=chosen.workers,
+        names=tuple(word.strip() for word in chosen.estimators.split(",") if word.strip()),
+    )
+    for path in experiments(settings, None if chosen.only is None else Experiment(chosen.only)):
+        print(path)
     return 0
 
 

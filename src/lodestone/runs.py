@@ -11,13 +11,15 @@ from PIL import Image
 
 from lodestone.errors import SettingError, check_range
 from lodestone.export.asset import SplatFormat, gaussians_of, render_frames, write_asset, write_splats
-from lodestone.export.pictures import to_bytes, write_picture, write_turntable
+from lodestone.export.pictures import preview_strip, to_bytes, write_picture, write_turntable
 from lodestone.optimize.experiment import Experiment
 from lodestone.optimize.journal import Journal
 from lodestone.optimize.loop import optimize
 from lodestone.optimize.plain import from_plain, to_plain
 from lodestone.optimize.run_folder import RunFolder
 from lodestone.optimize.state import OptimizationState, load_scene, load_state, new_state
+from lodestone.playground.files import column_of, write_flat, write_start
+from lodestone.playground.source import begin_as_picture
 from lodestone.priors.choose import open_prior
 from lodestone.priors.denoiser import Prior
 from lodestone.priors.sampling import sample
@@ -25,11 +27,13 @@ from lodestone.prompts.conditioning import ConditioningSet
 from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
 from lodestone.recipes.choose import Choice, build, recipes
 from lodestone.rendering.background import White
+from lodestone.scenes.image import ImageScene, ImageSettings
 from lodestone.scenes.scene import AbstractScene
 from lodestone.storage import write_text
 
 __all__ = [
     "FinishedRun",
+    "begin",
     "check_device",
     "export_run",
     "generate",
@@ -88,6 +92,7 @@ def generate(
     choice: Choice | None = None,
     formats: Sequence[SplatFormat] = (SplatFormat.PLY,),
     quiet: bool = False,
+    prior: Prior | None = None,
 ) -> FinishedRun:
     """Runs an experiment from the start and writes its asset.
 
@@ -96,22 +101,40 @@ def generate(
         output: a new run folder is made below it.
         choice: the recipe that the experiment came from, so that `resume` can read the folder; by default the first
             of the package's recipes that the experiment is a variant of.
-        formats: of the splat files.
+        formats: of the splat files; flat particles become pictures.
         quiet: without progress line.
+        prior: the experiment's, if it is open already.
 
     Raises: SettingError before any work starts if a setting cannot be met.
     """
     began = time.perf_counter()
     device = check_device(experiment.device)
     origin = to_plain(find_origin(experiment, choice))
-    prior = open_prior(experiment.prior, device=device)
-    if prior.white_only and not isinstance(experiment.plan.background, White):
-        raise SettingError(f"prior {prior.name} has seen objects on white alone: give plan.background as White()")
-    prompt = encode(experiment, prior, device)
-    state = new_state(experiment, prompt.conditioning(), prior.denoiser)
+    prior = prior or open_prior(experiment.prior, device=device)
+    prompt, state = begin(experiment, prior)
     origin["formats"] = [str(wanted) for wanted in formats]
     folder = RunFolder.create(output, experiment, origin)
     return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
+
+
+def begin(experiment: Experiment, prior: Prior) -> tuple[EncodedPrompt, OptimizationState]:
+    """The encoded prompt and the state before the first step.
+
+    Raises: SettingError if the prior, the scene and the estimator do not go together.
+    """
+    check_scene(experiment, prior)
+    prompt = encode(experiment, prior, torch.device(experiment.device))
+    state = new_state(experiment, prompt.conditioning(), prior.denoiser)
+    if isinstance(state.scene, ImageScene) and isinstance(experiment.scene, ImageSettings) and experiment.scene.source:
+        begin_as_picture(state.scene, Path(experiment.scene.source), prior)
+    return prompt, state
+
+
+def check_scene(experiment: Experiment, prior: Prior) -> None:
+    """Raises: SettingError if the prior cannot be shown this scene."""
+    if prior.white_only and not isinstance(experiment.plan.background, White):
+        raise SettingError(f"prior {prior.name} has seen objects on white alone: give plan.background as White()")
+    experiment.scene.check(experiment.plan.views, prior.image_size, prior.denoiser.latent_shape)
 
 
 def resume(path: Path, *, quiet: bool = False) -> FinishedRun:
@@ -123,10 +146,11 @@ def resume(path: Path, *, quiet: bool = False) -> FinishedRun:
     device = check_device(experiment.device)
     checkpoint = folder.newest
     prior = open_prior(experiment.prior, device=device)
-    prompt = encode(experiment, prior, device)
     if checkpoint is None:  # stopped before its first one
-        state = new_state(experiment, prompt.conditioning(), prior.denoiser)
+        prompt, state = begin(experiment, prior)
     else:
+        check_scene(experiment, prior)
+        prompt = encode(experiment, prior, device)
         state = load_state(checkpoint, experiment, prompt.conditioning(), prior.denoiser)
     return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
 
@@ -142,7 +166,7 @@ def finish(
     quiet: bool,
 ) -> FinishedRun:
     """Optimizes what is left of the plan, then writes the last checkpoint, the asset and the time it took."""
-    plan = experiment.plan
+    plan, scene = experiment.plan, state.scene
     loaded = time.perf_counter()
     with Journal(
         folder,
@@ -151,13 +175,19 @@ def finish(
         preview_every=plan.preview_every,
         checkpoint_every=plan.checkpoint_every,
         quiet=quiet,
+        preview=column_of(prior.autoencoder) if isinstance(scene, ImageScene) else preview_strip,
     ) as journal:
+        if state.step == 0 and isinstance(scene, ImageScene):
+            write_start(journal, state, scene, prior.autoencoder)
         complete = optimize(experiment, prior, prompt, state, journal)
         if folder.newest != folder.checkpoint(state.step):
             journal.checkpoint(state)
     optimized = time.perf_counter()
-    text, camera = experiment.prompt.text, experiment.evaluation
-    files = write_asset(folder.asset, state.scene, prompt=text, formats=formats, camera=camera)
+    if isinstance(scene, ImageScene):
+        files = write_flat(folder, experiment, state, prior.autoencoder)
+    else:
+        text, camera = experiment.prompt.text, experiment.evaluation
+        files = write_asset(folder.asset, scene, prompt=text, formats=formats, camera=camera)
     seconds = {"loading": loaded - began, "optimization": optimized - loaded, "files": time.perf_counter() - optimized}
     phases = {f"step: {name}": total for name, total in journal.totals.items()}
     report = {name: round(value, 3) for name, value in {**seconds, **phases}.items()}
@@ -217,6 +247,8 @@ def render_run(path: Path, *, views: int, size: int, output: Path | None = None)
             f"--views {views} of --size {size} do not fit into memory: choose fewer views or a smaller size"
         )
     scene, experiment = read_scene(path)
+    if isinstance(scene, ImageScene):
+        raise SettingError(f"{path} holds flat pictures, which have one view: look into {RunFolder(path).asset}")
     folder = output or path / f"render-{views}x{size}"
     frames = list(render_frames(scene, views, size, camera=experiment.evaluation))
     for index, frame in enumerate(frames):

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lodestone.distillation.bsd import BootstrappedScoreDistillation
+from lodestone.distillation.esd import EntropicScoreDistillation
 from lodestone.distillation.learned_adapter import CameraEmbedding
 from lodestone.distillation.lods import LearnedNullEmbedding, LearnedNullLora
 from lodestone.distillation.slots import compare_with_start, denoising_loss, learning_draw
@@ -22,6 +23,7 @@ ADAPTIVE = {
     "embedding": LearnedNullEmbedding(learning_rate=0.1),
     "lods lora": LearnedNullLora(learning_rate=0.02),
     "vsd": VariationalScoreDistillation(learning_rate=0.02),
+    "esd": EntropicScoreDistillation(learning_rate=0.02),
     "bsd": BootstrappedScoreDistillation(learning_rate=0.02, personalised_share=0.2, augmentation_steps=3),
 }
 
@@ -56,6 +58,16 @@ class TestBootstrappedScoreDistillation(EstimatorContract):
 
     def mean(self, positive, null, noise):
         return positive - null
+
+
+class TestEntropicScoreDistillation(EstimatorContract):
+    calls = 4
+
+    def estimator(self):
+        return EntropicScoreDistillation(guidance_scale=7.5)
+
+    def mean(self, positive, null, noise):
+        return 6.5 * (positive - null)
 
 
 def generator(seed=0):
@@ -103,6 +115,19 @@ def test_vsd_with_the_exact_score_of_its_renderings_has_no_mean_and_no_variance(
     filled = estimator.slot(known, denoiser, generator()).to(torch.float64).fill(known)
     gradient = estimator.gradient(denoiser, latents, filled, FIXED, generator(1)).gradient
     torch.testing.assert_close(gradient, torch.zeros_like(gradient), atol=1e-12, rtol=0)
+
+
+def test_esd_with_all_of_its_entropy_on_the_seeing_score_is_vsd():
+    """Identity: `l = 1` is VSD, whatever the adapter has learned."""
+    denoiser, known, latents = two_component_problem(4)
+    slot = VariationalScoreDistillation().slot(known, denoiser, generator()).to(torch.float64)
+    with torch.no_grad():
+        slot.adapter.up[0].normal_(generator=generator(2))
+    one, other = (
+        estimator.gradient(denoiser, latents, slot.fill(known), FIXED, generator(3)).gradient
+        for estimator in (EntropicScoreDistillation(entropy_share=1.0), VariationalScoreDistillation())
+    )
+    torch.testing.assert_close(one, other)
 
 
 def test_the_camera_embedding_begins_at_zero_and_tells_views_apart_later():

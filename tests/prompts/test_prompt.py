@@ -70,3 +70,60 @@ def test_texts_have_a_limit() -> None:
         PromptSettings("x" * 1001)
     with pytest.raises(SettingError, match=r"^the negative prompt has 1002 characters.*1000"):
         PromptSettings("x", negative="x" * 1002)
+
+
+AROUND = [0.0, 45.0, 90.0, 135.0, 180.0, -60.0]
+
+
+def test_perp_neg_interpolates_the_wordings_and_opposes_front_and_side() -> None:
+    """The rows are encoded as 0 front, 1 side, 2 back, 3 overhead, so that a mixture is a number between them."""
+    encoder = Numbers()
+    prompt = EncodedPrompt.encode(PromptSettings("a fox", perp_neg=True), encoder)
+    assert len(encoder.calls) == 1
+    views = viewpoints([*AROUND, 30.0], [0.0] * 6 + [80.0])
+    known = prompt.for_viewpoints(views)
+    expected = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 2 / 3, 3.0])
+    torch.testing.assert_close(known.positive.tokens.flatten(), expected)
+    front, side = known.opposed
+    assert front.conditioning.tokens.flatten().tolist() == [0.0] * 7
+    assert side.conditioning.tokens.flatten().tolist() == [1.0] * 7
+    between = ViewWording().interpolate(views)
+    assert torch.equal(front.weight, between.front) and torch.equal(side.weight, between.side)
+    assert (front.weight[:6] < 0).all() and front.weight[6] == 0 and side.weight[6] == 0
+
+
+def test_without_perp_neg_nothing_is_opposed() -> None:
+    prompt = EncodedPrompt.encode(PromptSettings("a fox"), Numbers())
+    assert prompt.for_viewpoints(viewpoints(AROUND, [0.0] * 6)).opposed == ()
+
+
+def test_perp_neg_survives_a_move_and_keeps_the_negative_prompt() -> None:
+    prompt = EncodedPrompt.encode(PromptSettings("a fox", negative="blurry", perp_neg=True), Numbers())
+    known = prompt.map(torch.Tensor.double).for_viewpoints(viewpoints(AROUND, [0.0] * 6))
+    assert known.positive.tokens.dtype is torch.float64 and len(known.opposed) == 2
+    assert known.negative is not None and known.baseline is known.negative
+    assert prompt.conditioning().opposed == ()
+
+
+def test_perp_neg_needs_views() -> None:
+    with pytest.raises(
+        SettingError, match=r"^prompt\.perp_neg needs wordings for each view: set prompt\.view_dependent"
+    ):
+        PromptSettings("a fox", view_dependent=False, perp_neg=True)
+
+
+def test_a_mixture_is_made_row_by_row_of_every_tensor() -> None:
+    rng = torch.Generator().manual_seed(0)
+    first, second = (
+        Conditioning(tokens=torch.randn(3, 2, 4, generator=rng), pooled=torch.randn(3, 5, generator=rng))
+        for _ in range(2)
+    )
+    mixed = first.mix(second, torch.tensor([1.0, 0.25, 0.0]))
+    assert first.pooled is not None and second.pooled is not None and mixed.pooled is not None
+    for found, one, two in ((mixed.tokens, first.tokens, second.tokens), (mixed.pooled, first.pooled, second.pooled)):
+        assert torch.equal(found[0], one[0]) and torch.equal(found[2], two[2])
+        torch.testing.assert_close(found[1], 0.25 * one[1] + 0.75 * two[1])
+    half = first.map(torch.Tensor.half).mix(second.map(torch.Tensor.half), torch.ones(3))
+    assert half.tokens.dtype is torch.float16
+    with pytest.raises(ValueError, match="pooled"):
+        first.mix(Conditioning(tokens=second.tokens), torch.ones(3))

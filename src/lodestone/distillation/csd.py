@@ -33,10 +33,10 @@ class ClassifierScoreDistillation(AbstractEstimator):
     """k, how much of what is subtracted belongs to the negative prompt, where there is one."""
 
     def residual(self, scores: Scores) -> Residual:
-        share, conditioning = self.negative_share(scores.step.step), scores.conditioning
-        if conditioning.negative is None or share == 1:
+        share = self.negative_share(scores.step.step)
+        if scores.conditioning.negative is None or share == 1:
             pair = scores.pair()
             return Residual(pair.difference, {"positive": pair.positive, "null": pair.null})
-        positive, null, negative = scores.predict(conditioning.positive, conditioning.null, conditioning.negative)
-        value = positive - share * negative - (1 - share) * null
-        return Residual(value, {"positive": positive, "null": null, "negative": negative})
+        pair, (null,) = scores.pair_and((scores.noised, scores.conditioning.null))
+        value = pair.positive - share * pair.null - (1 - share) * null
+        return Residual(value, {"positive": pair.positive, "null": null, "negative": pair.null})

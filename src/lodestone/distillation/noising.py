@@ -2,6 +2,7 @@
 
 import abc
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,14 +24,17 @@ class Noised:
     noise: Latents
     t: Times
     earlier: "Noised | None" = None
-    """The last point of an inversion before `noisy`."""
+    """The last point of an inversion before `noisy`; its `noise` and `clean` are what the network predicts there."""
     denoiser_calls: int = 0
-    """Denoiser evaluations for each sample that the policy itself needed."""
+    """Denoiser evaluations that the policy itself needed for the sample that needed most."""
 
 
 @dataclass(frozen=True)
 class AbstractNoising(abc.ABC):
     """A way to choose the noise of a step."""
+
+    gives_earlier: ClassVar[bool] = False
+    """Whether `Noised.earlier` is given."""
 
     @abc.abstractmethod
     def __call__(

@@ -112,10 +112,9 @@ class PriorWeightedTimes(AbstractTimeLaw):
             raise SettingError(f"estimator.times.s1 and s2 are {self.s1:g} and {self.s2:g}: choose both above 0")
 
     def sample(self, count: int, step: StepSettings, schedule: NoiseSchedule, rng: torch.Generator) -> Times:
-        weights = self.weights(step.window, schedule)
-        behind = weights.flip(0).cumsum(0).flip(0)
-        nearest = (behind - step.step / step.steps).abs().argmin()
-        return (step.window[0] + nearest).expand(count)
+        from_above = self.weights(step.window, schedule).flip(0).cumsum(0)
+        nearest = (from_above - step.step / step.steps).abs().argmin()
+        return (step.window[1] - nearest).expand(count)
 
     def weights(self, window: tuple[int, int], schedule: NoiseSchedule) -> Float[Tensor, " times"]:
         """`W(t)` at each time of the window; a softmax, so that no window is too far out for it."""

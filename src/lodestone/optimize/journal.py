@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TextIO
 
+from PIL import Image
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lodestone.distillation.step_settings import StepSettings
@@ -30,6 +31,8 @@ class StepRecord:
     gradient_norm: float
     losses: Mapping[str, float]
     seconds: Mapping[str, float]
+    denoiser_calls: int = 0
+    """Of the score gradient, for each view."""
 
     def line(self) -> dict[str, object]:
         """One line of `metrics.jsonl`."""
@@ -37,6 +40,7 @@ class StepRecord:
         return {
             "step": self.step.step,
             "window": list(self.step.window),
+            "denoiser_calls": self.denoiser_calls,
             "regularizers": {name: weight for name, weight in self.step.regularizers.items() if weight},
             **{name: float(f"{number:.6g}") if math.isfinite(number) else None for name, number in numbers.items()},
             "seconds": {name: round(seconds, 5) for name, seconds in self.seconds.items()},
@@ -53,6 +57,7 @@ class Journal:
         preview_every: steps between previews, 0 for none.
         checkpoint_every: steps between checkpoints.
         quiet: without progress line.
+        preview: what a preview shows of a rendering.
     """
 
     def __init__(
@@ -64,7 +69,9 @@ class Journal:
         preview_every: int,
         checkpoint_every: int,
         quiet: bool = False,
+        preview: Callable[[Rendering], Image.Image] = preview_strip,
     ) -> None:
+        self.preview = preview
         self.folder, self.steps, self.first = folder, steps, first
         self.preview_every, self.checkpoint_every = preview_every, checkpoint_every
         self.totals: dict[str, float] = {}
@@ -105,7 +112,7 @@ class Journal:
             self.totals[phase] = self.totals.get(phase, 0.0) + seconds
         self.show(state.step)
         if self.preview_every and state.step % self.preview_every == 0:
-            write_picture(self.folder.path / "preview" / f"step-{state.step:06d}.png", preview_strip(rendering))
+            write_picture(self.folder.path / "preview" / f"step-{state.step:06d}.png", self.preview(rendering))
         if state.step % self.checkpoint_every == 0:
             self.checkpoint(state)
 

@@ -143,7 +143,9 @@ def optimize(
                 if plan.compare_slot_every and state.step % plan.compare_slot_every == 0:
                     filled = state.slot.fill(conditioning)
                     losses |= compare_with_start(prior.denoiser, latents, filled, state.slot, state.step)
-            journal.record(StepRecord(step, score_norm(score), float(norm), losses, clock.seconds), rendering, state)
+            calls = score.denoiser_calls
+            record = StepRecord(step, score_norm(score), float(norm), losses, clock.seconds, calls)
+            journal.record(record, rendering, state)
     return state.step >= plan.steps
 
 

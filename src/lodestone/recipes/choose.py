@@ -3,12 +3,12 @@
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import lodestone.recipes
 from lodestone.errors import SettingError
 from lodestone.optimize.experiment import Experiment
-from lodestone.recipes.estimators import estimator_for
+from lodestone.recipes.estimators import with_estimator
 
 __all__ = ["Choice", "Recipe", "build", "describe", "recipes"]
 
@@ -60,7 +60,7 @@ def build(choice: Choice, prompt: str) -> Experiment:
         raise SettingError(f"recipe {choice.recipe!r} returned no Experiment: choose a function that returns one")
     if not choice.estimator:
         return experiment
-    return replace(experiment, estimator=estimator_for(choice.estimator, choice.prior))
+    return with_estimator(experiment, choice.estimator)
 
 
 def describe(recipe: Recipe) -> str:

@@ -1,54 +1,109 @@
 """Every estimator by the name that the command line uses, with the settings that suit a prior.
 
-Published settings are for Stable Diffusion. The small priors' conditional model is sharp by itself: they take a low
-guidance scale and, for what is learned on the side, a rate that moves it within some hundred steps.
+Published settings are for Stable Diffusion (`vfds` and `rfds-rev` for priors that are flows). The small priors'
+conditional model is sharp by itself: they take a low guidance scale and, for what is learned on the side, a rate that
+moves it within some hundred steps.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from lodestone.distillation.asd import AsynchronousScoreDistillation
+from lodestone.distillation.bridge import SOURCE_SUFFIX, SchroedingerBridge
 from lodestone.distillation.bsd import BootstrappedScoreDistillation
 from lodestone.distillation.csd import ClassifierScoreDistillation
+from lodestone.distillation.dds import DeltaDenoisingScore
+from lodestone.distillation.esd import EntropicScoreDistillation
 from lodestone.distillation.estimator import AbstractEstimator
+from lodestone.distillation.hifa import HighFidelityDistillation
+from lodestone.distillation.inversion import DDIMInversion
+from lodestone.distillation.ism import IntervalScoreMatching
 from lodestone.distillation.lods import LearnedNullEmbedding, LearnedNullLora
+from lodestone.distillation.mvdream import MultiViewReconstruction
+from lodestone.distillation.nfsd import NEGATIVE_PROMPT, NoiseFreeScoreDistillation
+from lodestone.distillation.normalized_sds import NormalizedScoreDistillation
+from lodestone.distillation.pds import PosteriorDistillation
+from lodestone.distillation.reversal import PredictedNoise
+from lodestone.distillation.sdi import ScoreDistillationInversion
 from lodestone.distillation.sds import ScoreDistillation
+from lodestone.distillation.sjc import ScoreJacobianChaining
 from lodestone.distillation.ssd import StableScoreDistillation
+from lodestone.distillation.timesteps import LinearTimes, PriorWeightedTimes
+from lodestone.distillation.vfds import VelocityFlowDistillation
+from lodestone.distillation.view_consistent import ViewConsistentNoise
 from lodestone.distillation.vsd import VariationalScoreDistillation
+from lodestone.distillation.weighting import SigmaOverAlpha, Uniform
 from lodestone.errors import SettingError
+from lodestone.optimize.experiment import Experiment
 from lodestone.priors.embedded import is_embedded
 
-__all__ = ["estimator_for", "estimators", "is_small"]
+__all__ = ["editors", "estimator_for", "estimators", "is_small", "with_estimator"]
 
 SMALL_SCALE = 3.0
 """Guidance scale for the small priors; higher scales oversaturate."""
 
 
-def published() -> Mapping[str, AbstractEstimator]:
+def published() -> dict[str, AbstractEstimator]:
     """The papers' settings, for Stable Diffusion."""
     return {
         "sds": ScoreDistillation(guidance_scale=100.0),
+        "normalized-sds": NormalizedScoreDistillation(),
+        "sjc": ScoreJacobianChaining(),
+        "dreamtime": ScoreDistillation(guidance_scale=100.0, times=PriorWeightedTimes(), weight=Uniform()),
+        "hifa": HighFidelityDistillation(guidance_scale=100.0),
         "csd": ClassifierScoreDistillation(),
+        "nfsd": NoiseFreeScoreDistillation(),
         "ssd": StableScoreDistillation(threshold=0.1),
+        "bridge": SchroedingerBridge(),
         "lods-embedding": LearnedNullEmbedding(),
         "lods-lora": LearnedNullLora(),
         "vsd": VariationalScoreDistillation(),
+        "esd": EntropicScoreDistillation(),
         "bsd": BootstrappedScoreDistillation(),
+        "asd": AsynchronousScoreDistillation(),
+        "ism": IntervalScoreMatching(),
+        "sdi": ScoreDistillationInversion(),
+        "cfd": ScoreDistillation(
+            guidance_scale=50.0, times=LinearTimes(), noising=ViewConsistentNoise(), weight=SigmaOverAlpha()
+        ),
+        "mvdream": MultiViewReconstruction(),
+        "vfds": VelocityFlowDistillation(),
+        "rfds-rev": VelocityFlowDistillation(noising=PredictedNoise()),
     }
 
 
-def small() -> Mapping[str, AbstractEstimator]:
-    """Settings for the empirical and the embedded prior."""
-    return {
-        "sds": ScoreDistillation(guidance_scale=SMALL_SCALE),
-        "csd": ClassifierScoreDistillation(),
+def small() -> dict[str, AbstractEstimator]:
+    """Settings for the empirical and the embedded prior: the published methods with other numbers."""
+    guided = {
+        name: replace(estimator, guidance_scale=SMALL_SCALE)  # type: ignore[call-arg]
+        for name, estimator in published().items()
+        if name not in ("csd", "ssd", "nfsd")
+    }
+    learned = {
+        name: replace(guided[name], learning_rate=rate, learned_share=0.5)  # type: ignore[call-arg]
+        for name, rate in {"lods-embedding": 1e-2, "lods-lora": 1e-3, "vsd": 1e-3, "esd": 1e-3, "bsd": 1e-3}.items()
+    }
+    own: dict[str, AbstractEstimator] = {
+        "nfsd": NoiseFreeScoreDistillation(guidance_scale=SMALL_SCALE),
         "ssd": StableScoreDistillation(),
-        "lods-embedding": LearnedNullEmbedding(guidance_scale=SMALL_SCALE, learning_rate=1e-2, learned_share=0.5),
-        "lods-lora": LearnedNullLora(guidance_scale=SMALL_SCALE, learning_rate=1e-3, learned_share=0.5),
-        "vsd": VariationalScoreDistillation(guidance_scale=SMALL_SCALE, learning_rate=1e-3, learned_share=0.5),
-        "bsd": BootstrappedScoreDistillation(
-            guidance_scale=SMALL_SCALE, learning_rate=1e-3, learned_share=0.5, augmentation_steps=5
+        "bsd": replace(learned["bsd"], augmentation_steps=5),  # type: ignore[call-arg]
+        "mvdream": MultiViewReconstruction(guidance_scale=SMALL_SCALE, views=1),
+        "sdi": ScoreDistillationInversion(
+            guidance_scale=SMALL_SCALE,
+            noising=DDIMInversion(stride=200, most_steps=5, overshoot=100, guidance_scale=-1.0, stochasticity=0.3),
         ),
     }
+    return {**published(), **guided, **learned, **own}
+
+
+def editors(prior: str) -> Mapping[str, AbstractEstimator]:
+    """Every estimator that edits a picture, by name, with the settings that suit a prior."""
+    dds, pds = DeltaDenoisingScore(), PosteriorDistillation()
+    if is_small(prior):
+        dds, pds = replace(dds, guidance_scale=SMALL_SCALE), replace(pds, guidance_scale=SMALL_SCALE)
+    lods = estimators(prior)["lods-embedding"]
+    return {"dds": dds, "pds": pds, "lods": lods, "bridge": SchroedingerBridge(switch=0.0)}
 
 
 def is_small(prior: str) -> bool:
@@ -69,3 +124,13 @@ def estimator_for(name: str, prior: str) -> AbstractEstimator:
     if name not in (known := estimators(prior)):
         raise SettingError(f"there is no estimator {name!r}: choose among {', '.join(known)}")
     return known[name]
+
+
+def with_estimator(experiment: Experiment, name: str) -> Experiment:
+    """The experiment with another estimator, and with the papers' words where that estimator asks for more of them."""
+    prompt = experiment.prompt
+    if name == "nfsd" and not prompt.negative:
+        prompt = replace(prompt, negative=NEGATIVE_PROMPT)
+    if name == "bridge" and not prompt.source:
+        prompt = replace(prompt, source=prompt.text + SOURCE_SUFFIX)
+    return replace(experiment, prompt=prompt, estimator=estimator_for(name, experiment.prior))

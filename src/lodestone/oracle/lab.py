@@ -1,0 +1,217 @@
+"""Runs the experiments and writes figures, tables and the numbers behind them."""
+
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from lodestone import __version__
+from lodestone.errors import SettingError, check_range
+from lodestone.optimize.plain import to_plain
+from lodestone.oracle import figures, mixture, terms
+from lodestone.oracle.comparison import (
+    SUMMARIZED,
+    Contest,
+    Outcome,
+    Summary,
+    compete,
+    descent_for,
+    problem,
+    summarize,
+)
+from lodestone.oracle.problems import PROBLEMS
+from lodestone.oracle.tables import comparison_tables, mixture_tables, terms_tables
+from lodestone.recipes.estimators import estimator_for, estimators
+from lodestone.storage import write_text
+
+__all__ = ["Experiment", "LabSettings", "experiments"]
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+MIXTURE_SEEDS = 6
+"""The illustration follows 32 particles a seed and hardly varies between seeds."""
+
+
+class Experiment(StrEnum):
+    """What the lab can do."""
+
+    MIXTURE = "mixture"
+    TERMS = "terms"
+    ESTIMATORS = "estimators"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabSettings:
+    """Which experiments, how thoroughly, and where to."""
+
+    output: Path
+    seeds: int = 20
+    """Of every estimator on every problem; the illustration takes at most six."""
+    workers: int = 1
+    """Processes side by side; results do not depend on it."""
+    steps: int | None = None
+    """At most this many steps in a descent; None for each experiment's own number."""
+    names: tuple[str, ...] = ()
+    """Estimators that are compared; none for all."""
+
+    def __post_init__(self) -> None:
+        check_range("--seeds", self.seeds, 1, 1000)
+        check_range("--workers", self.workers, 1, 64)
+        if self.steps is not None:
+            check_range("--steps", self.steps, 1, 1_000_000)
+        for name in self.names:
+            estimator_for(name, "empirical")
+
+
+def experiments(settings: LabSettings, only: Experiment | None = None) -> Iterator[Path]:
+    """Runs one experiment or all, and yields each file once it is written.
+
+    Raises: SettingError if matplotlib is missing or a file cannot be written.
+    """
+    known = {Experiment.MIXTURE: run_mixture, Experiment.TERMS: run_terms, Experiment.ESTIMATORS: run_comparison}
+    figures.canvas(1, 1)  # finds out whether there is matplotlib, before minutes of work
+    for name, run in known.items():
+        if only in (None, name):
+            yield from run(settings)
+
+
+def each(function: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> list[Result]:
+    """The result of every job, in order; in as many processes as wanted, with one thread each."""
+    if workers == 1 or len(jobs) == 1:
+        return [function(job) for job in jobs]
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
+        return list(pool.map(function, jobs))
+
+
+def write_numbers(path: Path, numbers: Mapping[str, Any]) -> Path:
+    """JSON with the versions that it came from; never a NaN."""
+    versions = {"lodestone": __version__, "torch": str(torch.__version__)}
+    write_text(path, json.dumps({"versions": versions, **numbers}, allow_nan=False, separators=(",", ":")) + "\n")
+    return path
+
+
+def write_table(path: Path, title: str, settings: LabSettings, text: str) -> Path:
+    """A generated page of tables."""
+    command = f"`lodestone oracle --seeds {settings.seeds}`"
+    write_text(path, f"# {title}\n\nWritten by {command}; [README](README.md) says what the columns mean.\n\n{text}")
+    return path
+
+
+def follow(job: tuple[str, str, int, int | None]) -> mixture.Track:
+    """One descent of the illustration."""
+    return mixture.follow(*job)
+
+
+def run_mixture(settings: LabSettings) -> Iterator[Path]:
+    """SSD's illustration."""
+    seeds = range(min(settings.seeds, MIXTURE_SEEDS))
+    jobs = [(*key, settings.steps) for key in product(mixture.TOYS, mixture.contestants(), seeds)]
+    found = dict(zip([job[:3] for job in jobs], each(follow, jobs, settings.workers), strict=True))
+    tracks = {
+        toy: {name: [found[toy, name, seed] for seed in seeds] for name in mixture.contestants()}
+        for toy in mixture.TOYS
+    }
+    numbers = {
+        toy: {name: [rounded(brief(track)) for track in followed] for name, followed in entries.items()}
+        for toy, entries in tracks.items()
+    }
+    plans = {toy: to_plain(mixture.TOYS[toy]().descent(settings.steps)) for toy in mixture.TOYS}
+    yield write_numbers(settings.output / "mixture.json", {"descents": plans, "tracks": numbers})
+    yield write_table(settings.output / "mixture.md", "SSD's illustration", settings, mixture_tables(tracks))
+    for toy, entries in tracks.items():
+        first = {name: followed[0] for name, followed in entries.items()}
+        yield figures.mixture_figure(settings.output / f"mixture-{toy}.png", toy, first)
+
+
+def brief(track: mixture.Track) -> dict[str, Any]:
+    """A track without the particles' paths."""
+    return {name: value for name, value in asdict(track).items() if name != "particle_paths"}
+
+
+def rounded(value: Any, digits: int = 4) -> Any:
+    """Every float of a plain value to so many significant digits."""
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}")
+    if isinstance(value, Mapping):
+        return {key: rounded(entry, digits) for key, entry in value.items()}
+    return [rounded(entry, digits) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def run_terms(settings: LabSettings) -> Iterator[Path]:
+    """The parts against time."""
+    measured = each(terms.measure, list(terms.PLACES), settings.workers)
+    curves = dict(zip(terms.PLACES, measured, strict=True))
+    numbers = {place: rounded(asdict(found)) for place, found in curves.items()}
+    yield write_numbers(settings.output / "terms.json", {"places": numbers})
+    yield write_table(settings.output / "terms.md", "Parts of an estimator", settings, terms_tables(curves))
+    yield figures.size_figure(settings.output / "terms-size.png", curves)
+    yield figures.coefficient_figure(settings.output / "terms-coefficient.png", curves)
+    yield figures.correlation_figure(settings.output / "terms-correlation.png", curves)
+
+
+def run_comparison(settings: LabSettings) -> Iterator[Path]:
+    """Every estimator on every problem."""
+    names, seeds = settings.names or tuple(estimators("empirical")), range(settings.seeds)
+    contests = [Contest(*key, settings.steps) for key in product(PROBLEMS, names, seeds)]
+    found = each(compete, contests, settings.workers)
+    skipped = {
+        contest.estimator: outcome for contest, outcome in zip(contests, found, strict=True) if isinstance(outcome, str)
+    }
+    results: dict[str, dict[str, list[Outcome]]] = {name: {} for name in PROBLEMS}
+    for contest, outcome in zip(contests, found, strict=True):
+        if not isinstance(outcome, str):
+            results[contest.problem].setdefault(contest.estimator, []).append(outcome)
+    if not any(results.values()):
+        raise SettingError(f"no estimator could be compared ({'; '.join(skipped.values())}): choose others")
+    summaries = {
+        name: {estimator: summarized(seeds_of) for estimator, seeds_of in outcomes.items()}
+        for name, outcomes in results.items()
+    }
+    yield write_numbers(settings.output / "estimators.json", plain(summaries, results, skipped, settings))
+    page = comparison_tables(summaries, skipped)
+    yield write_table(settings.output / "estimators.md", "Every estimator on the same problems", settings, page)
+    yield figures.end_figure(settings.output / "estimators-ends.png", results)
+    yield figures.picture_figure(settings.output / "estimators-pictures.png", results)
+    for name in ("trap", "three-pictures"):
+        yield figures.cost_figure(settings.output / f"estimators-calls-{name}.png", name, results[name])
+
+
+def summarized(outcomes: Sequence[Outcome]) -> dict[str, Summary]:
+    """Every figure over the seeds."""
+    return {
+        name: summarize([outcome.figures[name] for outcome in outcomes])
+        for name in SUMMARIZED
+        if name in outcomes[0].figures
+    }
+
+
+def plain(
+    summaries: Mapping[str, Mapping[str, Mapping[str, Summary]]],
+    results: Mapping[str, Mapping[str, Sequence[Outcome]]],
+    skipped: Mapping[str, str],
+    settings: LabSettings,
+) -> dict[str, Any]:
+    """The comparison as JSON holds it: settings, figures of every seed, and mean curves."""
+    taking_part = list(dict.fromkeys(name for outcomes in results.values() for name in outcomes))
+    return {
+        "settings": {name: to_plain(estimator_for(name, "empirical")) for name in taking_part},
+        "descents": {name: to_plain(descent_for(problem(name), settings.steps)) for name in results},
+        "figures": rounded(to_plain(summaries)),
+        "curves": {
+            name: {
+                estimator: dict(zip(("calls", "distance"), rounded(figures.mean_curve(seeds)), strict=True))
+                for estimator, seeds in outcomes.items()
+            }
+            for name, outcomes in results.items()
+        },
+        "skipped": dict(skipped),
+    }

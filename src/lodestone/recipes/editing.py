@@ -1,0 +1,91 @@
+"""Recipes that edit a picture: it begins as it is, and the prompt says what it shall become.
+
+`prompt.source` says what the picture shows, `scene.source` which file it is; `edit_settings` fills both. The papers take
+200 steps of plain gradient descent or more; here the optimizer is Adam, whose steps are of one size wherever the
+gradient is, so that its rate is small and falls.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from lodestone.distillation.bridge import SchroedingerBridge
+from lodestone.distillation.dds import DeltaDenoisingScore
+from lodestone.distillation.estimator import AbstractEstimator
+from lodestone.distillation.lods import LearnedNullEmbedding
+from lodestone.distillation.pds import PosteriorDistillation
+from lodestone.errors import SettingError
+from lodestone.optimize.experiment import Experiment, Plan
+from lodestone.prompts.prompt import PromptSettings
+from lodestone.recipes.estimators import is_small
+from lodestone.recipes.playground import FRONT, flat_scene
+from lodestone.rendering.background import White
+from lodestone.scenes.image import ImageSettings
+from lodestone.schedules import Constant
+
+__all__ = ["EDITORS", "edit_bridge", "edit_dds", "edit_lods", "edit_pds", "edit_settings"]
+
+
+def edit_dds(prompt: str, prior: str = "embedded") -> Experiment:
+    """An edit by DDS (arXiv 2304.07090)."""
+    return editing(prompt, prior, DeltaDenoisingScore())
+
+
+def edit_pds(prompt: str, prior: str = "embedded") -> Experiment:
+    """An edit by PDS (arXiv 2311.13831)."""
+    scale = 7.5 if is_small(prior) else 100.0
+    return editing(prompt, prior, PosteriorDistillation(guidance_scale=scale))
+
+
+def edit_lods(prompt: str, prior: str = "embedded") -> Experiment:
+    """An edit by LODS (arXiv 2312.04820) whose null embedding begins as the source's wording."""
+    rate = 1e-3 if is_small(prior) else 1e-4
+    return editing(prompt, prior, LearnedNullEmbedding(guidance_scale=100.0, learning_rate=rate))
+
+
+def edit_bridge(prompt: str, prior: str = "embedded") -> Experiment:
+    """An edit along the bridge from the source's wording to the prompt (arXiv 2406.09417, its second stage alone)."""
+    return editing(prompt, prior, SchroedingerBridge(switch=0.0))
+
+
+EDITORS: dict[str, Callable[[str, str], Experiment]] = {
+    "dds": edit_dds,
+    "pds": edit_pds,
+    "lods": edit_lods,
+    "bridge": edit_bridge,
+}
+"""Every editor by the name that the command line uses."""
+
+
+def editing(prompt: str, prior: str, estimator: AbstractEstimator) -> Experiment:
+    """One particle, 200 steps, times from 0.05 to 0.95 (DDS)."""
+    return Experiment(
+        prompt=PromptSettings(text=prompt, view_dependent=False),
+        prior=prior,
+        estimator=estimator,
+        scene=replace(flat_scene(prior), particles=1, learning_rate=1e-2, final=0.1),
+        cameras=FRONT,
+        plan=Plan(
+            steps=200,
+            views=1,
+            smallest_time=Constant(0.05),
+            largest_time=Constant(0.95),
+            background=White(),
+            preview_every=20,
+        ),
+    )
+
+
+def edit_settings(experiment: Experiment, picture: Path, source: str) -> Experiment:
+    """The experiment for one picture that shows `source`.
+
+    LODS starts its null embedding at what guidance moves away from: the negative prompt.
+
+    Raises: SettingError if the source is empty.
+    """
+    if not source.strip():
+        raise SettingError("--source is empty: say in a few words what the picture shows")
+    assert isinstance(experiment.scene, ImageSettings)
+    learned = isinstance(experiment.estimator, LearnedNullEmbedding)
+    prompt = replace(experiment.prompt, source=source, negative=source if learned else experiment.prompt.negative)
+    return replace(experiment, prompt=prompt, scene=replace(experiment.scene, source=str(picture.resolve())))
