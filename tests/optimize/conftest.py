@@ -7,7 +7,7 @@ import pytest
 import torch
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def as_in_a_terminal() -> Iterator[None]:
     """Under nohup, Python starts without its handler of SIGINT."""
     threads, handler = torch.get_num_threads(), signal.signal(signal.SIGINT, signal.default_int_handler)
