@@ -92,7 +92,7 @@ def complaint(capsys, *words):
         (["generate", "x", "--recipe", "no.module:f"], "recipe 'no.module:f' cannot be imported"),
         (["generate", "x", "--recipe", ":f"], "recipe ':f' cannot be imported"),
         (["generate", "x", "--recipe", "os:getcwd_"], "recipe 'os:getcwd_' cannot be imported"),
-        (["generate", "x", "--estimator", "magic"], "there is no estimator 'magic': choose among sds, csd"),
+        (["generate", "x", "--estimator", "magic"], "there is no estimator 'magic': choose among sds, "),
         (["magic"], "there is no command 'magic': choose among generate, resume"),
         (["prior", "magic"], "there is no command 'prior magic': choose sample or train"),
         (

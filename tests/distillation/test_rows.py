@@ -1,7 +1,7 @@
 """The rows of the table: every estimator that is a combination of frozen scores, against exactly known ones."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ from lodestone.distillation.scores import Scores
 from lodestone.distillation.sds import ScoreDistillation
 from lodestone.distillation.sjc import ScoreJacobianChaining
 from lodestone.distillation.step_settings import StepSettings
-from lodestone.distillation.timesteps import UniformTimes
+from lodestone.distillation.timesteps import AbstractTimeLaw, UniformTimes
 from lodestone.distillation.vfds import VelocityFlowDistillation
 from lodestone.distillation.weighting import SigmaOverAlpha, Uniform
 from lodestone.errors import SettingError
@@ -37,6 +37,7 @@ from lodestone.testing.estimator_contract import (
     CountingDenoiser,
     EstimatorContract,
     complete_problem,
+    gaussian_problem,
     point_problem,
     two_component_problem,
 )
@@ -294,6 +295,37 @@ def test_float32_latents_get_a_float32_gradient(row):
     single = replace(conditioning, source_latents=conditioning.source_latents.float())
     score = draw(row, (denoiser.float(), single, latents.float()))
     assert score.gradient.dtype == torch.float32 and score.gradient.isfinite().all()
+
+
+COEFFICIENTS = [
+    (NormalizedScoreDistillation(guidance_scale=4.0), {"negative": -3 / 4, "positive": 1}),
+    (ScoreJacobianChaining(guidance_scale=4.0, variance_reduction=False), {"negative": -3, "positive": 4}),
+    (ClassifierScoreDistillation(negative_share=Constant(0.25)), {"positive": 1, "negative": -1 / 4, "null": -3 / 4}),
+    (NoiseFreeScoreDistillation(guidance_scale=4.0), {"positive": 4, "null": -3, "negative": -1}),
+    (DeltaDenoisingScore(guidance_scale=4.0), {"positive": 4, "source": -4, "negative": -3, "negative of source": 3}),
+    (SchroedingerBridge(switch=0.0, bridge_weight=2.0), {"positive": 2, "source wording": -2}),
+    (HighFidelityDistillation(guidance_scale=4.0), {"positive": 4, "negative": -3}),
+    (VelocityFlowDistillation(guidance_scale=4.0), {"positive": 4, "negative": -3}),
+]
+"""Rows of the table; eps has mean 0 and is left out."""
+
+
+@pytest.mark.parametrize(("row", "coefficients"), COEFFICIENTS, ids=name)
+def test_mean_gradient_on_gaussians_is_the_closed_form(row, coefficients):
+    """`E eps_k = sigma alpha (x_k - mu_k) / (alpha^2 s_k^2 + sigma^2)`; 4,000 draws at t = 400, 5 standard errors."""
+    denoiser, conditioning, latents = gaussian_problem(4_000)
+    gradient = draw(row, (denoiser, conditioning, latents)).gradient
+    t = torch.tensor([400])
+    alpha, sigma = SCHEDULE.alpha(t).double(), SCHEDULE.sigma(t).double()
+    pictures = {"source": conditioning.source_latents[0], "negative of source": conditioning.source_latents[0]}
+    components = {"positive": 0, "null": 1, "negative": 2, "source": 3, "negative of source": 2, "source wording": 3}
+    expected = torch.zeros_like(latents[0])
+    for key, coefficient in coefficients.items():
+        component, picture = components[key], pictures.get(key, latents[0])
+        v = alpha**2 * denoiser.variances[component] + sigma**2
+        expected += coefficient * sigma * alpha * (picture - denoiser.means[component].view_as(picture)) / v
+    error = gradient.std(0) / math.sqrt(len(gradient))
+    assert ((gradient.mean(0) - row.weight(t, SCHEDULE).double() * expected).abs() < 5 * error).all()
 
 
 # Normalized SDS: the identities of LODS.
@@ -563,10 +595,20 @@ def test_mvdream_rescaled_for_each_view_is_rescaled_guidance():
     torch.testing.assert_close(draw(MultiViewReconstruction(views=1)).gradient, draw(plain).gradient)
 
 
+@dataclass(frozen=True)
+class TimesOfGroups(AbstractTimeLaw):
+    """200 for the first four samples, 600 for the others."""
+
+    def sample(self, count, step, schedule, rng):
+        return torch.tensor([200, 600]).repeat_interleave(4)
+
+
 def test_mvdream_rescales_a_group_to_the_deviation_of_its_conditional_prediction():
-    problem = two_component_problem(8)
-    rescaled = draw(MultiViewReconstruction(guidance_rescale=1.0), problem)
-    clean, wanted = problem[2] - rescaled.gradient, clean_prediction(1.0, problem)
+    """Each at its own time."""
+    problem, times = two_component_problem(8), TimesOfGroups()
+    rescaled = draw(MultiViewReconstruction(guidance_rescale=1.0, times=times), problem)
+    conditional = draw(MultiViewReconstruction(guidance_scale=1.0, guidance_rescale=0.0, times=times), problem)
+    clean, wanted = problem[2] - rescaled.gradient, problem[2] - conditional.gradient
     for group in (slice(0, 4), slice(4, 8)):
         torch.testing.assert_close(clean[group].std(), wanted[group].std())
 

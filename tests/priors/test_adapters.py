@@ -92,8 +92,8 @@ def test_each_row_has_its_own_strength(tiny: Path) -> None:
         frozen, moved = (denoiser(noisy, t, adapted(condition, adapter, [[c]] * 2)).noise for c in (0.0, 1.0))
         joint = Conditioning.concatenate([condition, adapted(condition, adapter, [[1.0]] * 2)])
         both = denoiser(noisy.repeat(2, 1, 1, 1), t.repeat(2), joint).noise
-    torch.testing.assert_close(both[:2], frozen, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(both[2:], moved, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(both[:2], frozen, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(both[2:], moved, atol=1e-5, rtol=1e-4)
     assert not torch.allclose(frozen, moved, atol=1e-3)
 
 

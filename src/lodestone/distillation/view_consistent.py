@@ -75,7 +75,7 @@ class ViewConsistentNoise(AbstractNoising):
         side, pixels, dense = self.side(height, width), height * width, 2 * self.density
         texels, behind = memory.split([side**2, pixels], dim=1)
         points, opaque = sampled(surface, dense * height, dense * width, self.opacity)
-        owner = owners(texel(points, side), opaque, dense, side**2)[:, None]
+        owner = owners(points, opaque, dense, side)[:, None]
         sums = memory.new_zeros(count, channels, pixels + 1)
         sums.scatter_add_(2, owner.expand(-1, channels, -1), texels.expand(count, -1, -1))
         number = memory.new_zeros(count, 1, pixels + 1)
@@ -131,20 +131,17 @@ def texel(points: Float[Tensor, "*s 3"], side: int) -> tuple[Int[Tensor, "*s"], 
 
 
 def owners(
-    cell: tuple[Int[Tensor, "b height width"], Float[Tensor, "b height width"]],
-    opaque: Bool[Tensor, "b height width"],
-    dense: int,
-    count: int,
+    points: Float[Tensor, "b height width 3"], opaque: Bool[Tensor, "b height width"], dense: int, side: int
 ) -> Int[Tensor, "b texels"]:
-    """The pixel, `dense` x `dense` samples, that sees each of `count` texels nearest to its centre, or one past all.
+    """The pixel, `dense` x `dense` samples, that sees each texel nearest to its centre, or one past all pixels.
 
     Distance and pixel are one number, so that the smallest decides, in the same way on every machine.
     """
-    texel, distance = cell
-    rows, columns = (torch.arange(n, device=texel.device) // dense for n in texel.shape[1:])
-    width = texel.shape[2] // dense
-    nobody = (texel.shape[1] // dense) * width
+    views, height, width = (size // (dense if axis else 1) for axis, size in enumerate(opaque.shape))
+    view, row, column = opaque.nonzero(as_tuple=True)
+    cell, distance = texel(points[view, row, column], side)
+    nobody = height * width
+    rank = (distance * 2**20).long() * (nobody + 1) + row // dense * width + column // dense
     last = (nobody + 1) * 2**22 - 1  # further from the centre than any sample, and of nobody
-    rank = (distance * 2**20).long() * (nobody + 1) + rows[:, None] * width + columns
-    first = texel.new_full((len(texel), count), last)
-    return first.scatter_reduce_(1, texel.flatten(1), rank.where(opaque, last).flatten(1), "amin") % (nobody + 1)
+    first = cell.new_full((views * side**2,), last).scatter_reduce_(0, view * side**2 + cell, rank, "amin")
+    return (first % (nobody + 1)).unflatten(0, (views, side**2))

@@ -36,8 +36,8 @@ from all-MiniLM-L6-v2. Stored in half precision, {megabytes:.1f} MB in all.
 - **Data**: the 1,852 Fluent 3D emoji (MIT) that ship with Lodestone, with Unicode CLDR names and keywords; nine of ten
   drawn pictures show a thing with a body (animals, food, places, activities, objects).
 - **Training**: {steps} steps of {batch} pictures with `lodestone prior train`, settings in `training.json`. {note}
-- **Knows**: one view of each thing. A 3D result made with it shows the same face on all sides; things that are not
-  symmetric come out as a blend of the picture and its mirror image.
+- **Knows**: one view of each thing, turned as in its picture. A 3D result made with it shows the same face on all
+  sides.
 - **Licence**: Apache-2.0 for the weights; the pictures' notices are in `data/emoji/LICENSE.md` of the package.
 
 Loss (mean of each 100 steps, logarithmic scale):

@@ -19,9 +19,9 @@ from lodestone.optimize.regularizers import regularization, total
 from lodestone.optimize.state import OptimizationState
 from lodestone.optimize.watchdog import check_finite, check_parameters, check_visible
 from lodestone.priors.denoiser import Prior
-from lodestone.prompts.conditioning import Surface
+from lodestone.prompts.conditioning import ConditioningSet, Surface
 from lodestone.prompts.prompt import EncodedPrompt
-from lodestone.rendering.cameras import Cameras
+from lodestone.rendering.cameras import Cameras, Viewpoints
 from lodestone.scenes.scene import Rendering, StructureState
 
 __all__ = ["optimize"]
@@ -67,6 +67,20 @@ def surface(rendering: Rendering, cameras: Cameras) -> Surface | None:
     return Surface(points=points, opacity=rendering.opacity.detach())
 
 
+def conditioning_of(
+    prompt: EncodedPrompt, viewpoints: Viewpoints, cameras: Cameras, rendering: Rendering, state: OptimizationState
+) -> ConditioningSet:
+    """What the denoiser is told of these views."""
+    conditioning = replace(
+        prompt.for_viewpoints(viewpoints),
+        cameras=cameras.camera_to_world.flatten(1),
+        surface=None if state.noise_memory is None else surface(rendering, cameras),
+        noise_memory=state.noise_memory,
+        source_latents=rendering.source_latents,
+    )
+    return conditioning if state.slot is None else state.slot.fill(conditioning)
+
+
 def optimize(
     experiment: Experiment, prior: Prior, prompt: EncodedPrompt, state: OptimizationState, journal: Journal
 ) -> bool:
@@ -89,15 +103,7 @@ def optimize(
                 rendering = state.scene.render(cameras, background)
 
             # What the prior says of it.
-            conditioning = replace(
-                prompt.for_viewpoints(viewpoints),
-                cameras=cameras.camera_to_world.flatten(1),
-                surface=None if state.noise_memory is None else surface(rendering, cameras),
-                noise_memory=state.noise_memory,
-                source_latents=rendering.source_latents,
-            )
-            if state.slot is not None:
-                conditioning = state.slot.fill(conditioning)
+            conditioning = conditioning_of(prompt, viewpoints, cameras, rendering, state)
             with clock.phase("autoencoder"):
                 latents = latents_of(rendering, prior)
             with clock.phase("denoiser"):

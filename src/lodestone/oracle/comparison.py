@@ -24,6 +24,9 @@ __all__ = ["SUMMARIZED", "Contest", "Outcome", "Summary", "compete", "descent_fo
 DRAWS, PICTURE_DRAWS = 1024, 64
 """Gradients at one start from which the ratio of noise to signal is estimated."""
 
+MIDDLE = 500
+"""The time of those gradients, the same for estimators that draw times and for those whose times fall."""
+
 BASIC_CALLS = 2
 """Denoiser calls of SDS for each step: the budget of the comparison at equal calls is what SDS spends."""
 
@@ -70,8 +73,8 @@ def compete(contest: Contest) -> Outcome | str:
     try:
         path = descend(estimator, chosen, plan, contest.seed)
         start = chosen.particles(1, torch.Generator().manual_seed(contest.seed))
-        repeated = start.repeat(PICTURE_DRAWS if chosen.pictures else DRAWS, 1, 1, 1)
-        noise = noise_to_signal(draw_gradients(estimator, chosen, repeated, plan, contest.seed))
+        count = PICTURE_DRAWS if chosen.pictures else DRAWS
+        noise = noise_to_signal(draw_gradients(estimator, chosen, start, MIDDLE, count, contest.seed))
     except SettingError as error:
         return str(error)
     reached = [float(distances(chosen, latents).amin(dim=1).mean()) for latents in path.positions]

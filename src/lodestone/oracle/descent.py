@@ -4,10 +4,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from lodestone.arrays import Latents, Times
+from lodestone.distillation.bridge import SchroedingerBridge
 from lodestone.distillation.estimator import AbstractEstimator, ScoreGradient
+from lodestone.distillation.nfsd import NoiseFreeScoreDistillation
 from lodestone.distillation.slots import AbstractAdaptiveEstimator, AbstractSlot
 from lodestone.distillation.step_settings import StepSettings
 from lodestone.oracle.problems import Problem
@@ -89,7 +92,7 @@ def descend(estimator: AbstractEstimator, problem: Problem, plan: Descent, seed:
     estimator.check(problem.denoiser)
     denoiser, rng = Meter(problem.denoiser), torch.Generator()
     latents = problem.particles(plan.particles, rng.manual_seed(mixed(seed, -1))).requires_grad_()
-    known = remembering(estimator, problem.conditioning(plan.particles), denoiser, rng)
+    known = conditioning_for(estimator, problem, plan.particles, rng)
     mover = (torch.optim.Adam if plan.rule is Rule.ADAM else torch.optim.SGD)([latents], lr=plan.rate)
     slot, learner = fresh_slot(estimator, known, denoiser, latents, rng)
     path = Trajectory([0], [latents.detach().clone()], [0.0])
@@ -117,11 +120,21 @@ def mixed(seed: int, step: int) -> int:
     return seed * 1_000_003 + step + 2
 
 
-def remembering(
-    estimator: AbstractEstimator, known: ConditioningSet, denoiser: AbstractDenoiser, rng: torch.Generator
+def conditioning_for(
+    estimator: AbstractEstimator, problem: Problem, count: int, rng: torch.Generator
 ) -> ConditioningSet:
-    """The conditioning with what the noising policy keeps from step to step, where it keeps something."""
-    return replace(known, noise_memory=estimator.noising.memory(denoiser.latent_shape, rng))
+    """Prompt and null condition, and what single estimators need beside them.
+
+    NFSD's negative prompt is every component that is not the prompt's. The source of the bridge is the whole prior, for
+    a mixture has no component that looks like SDS's faults; its last steps are those of CSD then. View-consistent noise
+    gets a memory.
+    """
+    known = problem.conditioning(count)
+    if isinstance(estimator, NoiseFreeScoreDistillation):
+        known = replace(known, negative=problem.complement.expand(count))
+    if isinstance(estimator, SchroedingerBridge):
+        known = replace(known, source=known.null)
+    return replace(known, noise_memory=estimator.noising.memory(problem.denoiser.latent_shape, rng))
 
 
 def fresh_slot(
@@ -147,12 +160,21 @@ def whole_gradient(score: ScoreGradient, latents: Latents) -> Latents:
 
 
 def draw_gradients(
-    estimator: AbstractEstimator, problem: Problem, latents: Latents, plan: Descent, seed: int
+    estimator: AbstractEstimator, problem: Problem, point: Float[Tensor, "1 c h w"], t: int, count: int, seed: int
 ) -> Latents:
-    """Gradients at the given particles at the first step, with what is learned still at its beginning."""
+    """Gradients at one point (one row) and one time, with what is learned still at its beginning.
+
+    Noise that is remembered is drawn afresh for every four of them.
+    """
     rng = torch.Generator().manual_seed(mixed(seed, -2))
-    known = remembering(estimator, problem.conditioning(len(latents)), problem.denoiser, rng)
-    slot, _ = fresh_slot(estimator, known, problem.denoiser, latents, rng)
-    filled = known if slot is None else slot.fill(known)
-    settings = StepSettings(step=0, steps=plan.steps, window=plan.window)
-    return whole_gradient(estimator.gradient(problem.denoiser, latents, filled, settings, rng), latents)
+    together = count if estimator.noising.memory(problem.denoiser.latent_shape, rng) is None else 4
+    settings = StepSettings(step=0, steps=1, window=(t, t))
+    drawn = []
+    for _ in range(count // together):
+        latents = point.repeat(together, 1, 1, 1)
+        known = conditioning_for(estimator, problem, together, rng)
+        slot, _ = fresh_slot(estimator, known, problem.denoiser, latents, rng)
+        filled = known if slot is None else slot.fill(known)
+        score = estimator.gradient(problem.denoiser, latents, filled, settings, rng)
+        drawn.append(whole_gradient(score, latents))
+    return torch.cat(drawn)

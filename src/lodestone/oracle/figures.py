@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from lodestone.oracle.comparison import Outcome, descent_for, problem
 from lodestone.oracle.mixture import TOYS, Toy, Track
@@ -76,7 +77,7 @@ def save(figure: Any, path: Path) -> Path:
 def mixture_figure(path: Path, toy: str, tracks: Mapping[str, Track]) -> Path:
     """Trajectories over the conditional density at two times, and the distance to the nearest mode."""
     setting = TOYS[toy]()
-    figure = canvas(15, 4.4)
+    figure = canvas(15.0, 4.4)
     axes = figure.subplots(1, 3, width_ratios=(1.25, 1.25, 1))
     drawn = [name for name in TRACKS if name in tracks]
     for ax, t, names in (
@@ -86,13 +87,13 @@ def mixture_figure(path: Path, toy: str, tracks: Mapping[str, Track]) -> Path:
         density_map(ax, setting, t)
         for name in names:
             draw_track(ax, name, tracks[name])
-        ax.legend(loc="lower left", fontsize=8)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3, fontsize=8, frameon=False)
     for name in drawn:
         color, dashes = TRACKS[name]
         axes[2].plot(tracks[name].steps, tracks[name].distance, color=color, linestyle=dashes, label=name)
     axes[2].set(xlabel="step", ylabel="distance", ylim=(0, None))
-    axes[2].set_title("mean of the particles to the nearest conditional mode", fontsize=10)
-    axes[2].legend(fontsize=8)
+    axes[2].set_title("from the particles' mean to the nearest prompt's mode", fontsize=10)
+    axes[2].grid(axis="y", linewidth=0.3)
     return save(figure, path)
 
 
@@ -104,10 +105,9 @@ def density_map(ax: Any, setting: Toy, t: int, points: int = 160) -> None:
     times = torch.full((len(grid),), t)
     noisy = problem_here.denoiser.schedule.alpha(times)[:, None, None, None] * grid
     density = problem_here.denoiser.log_density(noisy.double(), times, problem_here.positive.expand(len(grid)))
-    image = (density - density.amax()).exp().view(points, points)
+    image = (density - density.amax()).exp().view(points, points).numpy()
     ax.imshow(image, origin="lower", extent=(left, right, bottom, top), cmap="Greys", vmax=1.6, aspect="equal")
-    centres = problem_here.denoiser.means
-    inside = problem_here.included > 0
+    centres, inside = problem_here.denoiser.means.numpy(), problem_here.included.numpy() > 0
     ax.scatter(*centres[inside].T, marker="*", s=130, color=BLUE, edgecolor="white", zorder=5, label="prompt's mode")
     ax.scatter(*centres[~inside].T, marker="X", s=80, color=GREY, edgecolor="white", zorder=5, label="other mode")
     ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="$x_1$", ylabel="$x_2$")
@@ -210,9 +210,9 @@ def end_figure(path: Path, results: Mapping[str, Outcomes]) -> Path:
 
 def cost_figure(path: Path, name: str, outcomes: Outcomes) -> Path:
     """Distance against denoiser calls: each estimator in its own panel, before the background of all others."""
-    chosen, across = problem(name), 4
+    chosen, across = problem(name), 6
     plan = descent_for(chosen)
-    figure = canvas(12, 2.3 * math.ceil(len(outcomes) / across) + 0.6)
+    figure = canvas(13.0, 2.1 * math.ceil(len(outcomes) / across) + 0.6)
     axes = list(
         figure.subplots(math.ceil(len(outcomes) / across), across, sharex=True, sharey=True, squeeze=False).flat
     )
@@ -228,7 +228,7 @@ def cost_figure(path: Path, name: str, outcomes: Outcomes) -> Path:
     for ax in axes[len(outcomes) :]:
         ax.set_visible(False)
     figure.supxlabel("denoiser calls for each particle (a training call counts as three)")
-    figure.supylabel(f"{chosen.title}: distance, mean over seeds (dashed: arrived)")
+    figure.supylabel(f"{chosen.title}: distance (dashed: arrived)")
     return save(figure, path)
 
 
@@ -241,24 +241,23 @@ def mean_curve(seeds: Sequence[Outcome]) -> tuple[list[float], list[float]]:
     return calls, distance
 
 
-def picture_figure(path: Path, results: Mapping[str, Outcomes]) -> Path:
-    """The first particle of the first seed at the end, beside the mode that it is nearest to."""
-    rows = {name: outcomes for name, outcomes in results.items() if problem(name).pictures}
-    names = list(dict.fromkeys(estimator for outcomes in rows.values() for estimator in outcomes))
-    across = 10
-    down = math.ceil((len(names) + max(len(problem(name).modes) for name in rows) // 2) / across)
-    figure = canvas(1.25 * across, 1.6 * down * len(rows))
-    axes = figure.subplots(down * len(rows), across, squeeze=False)
-    for ax in axes.flat:
-        ax.set_axis_off()
-    for band, (name, outcomes) in enumerate(rows.items()):
-        modes = problem(name).modes
-        shown = {f"mode {place + 1}": mode for place, mode in enumerate(modes[: len(modes) // 2])}
-        for estimator, seeds in outcomes.items():
-            if seeds[0].picture is not None:
-                shown[estimator] = torch.tensor(seeds[0].picture)
-        for place, (label, picture) in enumerate(shown.items()):
-            ax = axes[band * down + place // across][place % across]
-            ax.imshow(((picture + 1) / 2).clamp(0, 1).permute(1, 2, 0))
+def picture_figure(path: Path, results: Mapping[str, Outcomes], across: int = 12) -> Path:
+    """The prompt's pictures, then the first particle of the first seed at the end of each estimator."""
+    bands = [gallery(name, outcomes) for name, outcomes in results.items() if problem(name).pictures]
+    rows = [list(band.items())[start : start + across] for band in bands for start in range(0, len(band), across)]
+    figure = canvas(0.92 * across, 1.15 * len(rows))
+    for line, row in zip(figure.subplots(len(rows), across, squeeze=False), rows, strict=True):
+        for ax in line:
+            ax.set_axis_off()
+        for ax, (label, picture) in zip(line, row, strict=False):
+            ax.imshow(((picture + 1) / 2).clamp(0, 1).permute(1, 2, 0).numpy())
             ax.set_title(label, fontsize=7)
     return save(figure, path)
+
+
+def gallery(name: str, outcomes: Outcomes) -> dict[str, Tensor]:
+    """Pictures by their labels; of the prompt's own, mirror images are left out."""
+    modes = problem(name).modes
+    shown = {f"(picture {place + 1})": mode for place, mode in enumerate(modes[: len(modes) // 2])}
+    ends = {estimator: seeds[0].picture for estimator, seeds in outcomes.items()}
+    return shown | {estimator: torch.tensor(picture) for estimator, picture in ends.items() if picture is not None}

@@ -39,6 +39,8 @@ Result = TypeVar("Result")
 MIXTURE_SEEDS = 6
 """The illustration follows 32 particles a seed and hardly varies between seeds."""
 
+TITLE = "Every estimator on the same problems"
+
 
 class Experiment(StrEnum):
     """What the lab can do."""
@@ -77,7 +79,7 @@ def experiments(settings: LabSettings, only: Experiment | None = None) -> Iterat
     Raises: SettingError if matplotlib is missing or a file cannot be written.
     """
     known = {Experiment.MIXTURE: run_mixture, Experiment.TERMS: run_terms, Experiment.ESTIMATORS: run_comparison}
-    figures.canvas(1, 1)  # finds out whether there is matplotlib, before minutes of work
+    figures.canvas(1.0, 1.0)  # finds out whether there is matplotlib, before minutes of work
     for name, run in known.items():
         if only in (None, name):
             yield from run(settings)
@@ -99,10 +101,12 @@ def write_numbers(path: Path, numbers: Mapping[str, Any]) -> Path:
     return path
 
 
-def write_table(path: Path, title: str, settings: LabSettings, text: str) -> Path:
+def write_table(path: Path, title: str, only: Experiment, settings: LabSettings, text: str) -> Path:
     """A generated page of tables."""
-    command = f"`lodestone oracle --seeds {settings.seeds}`"
-    write_text(path, f"# {title}\n\nWritten by {command}; [README](README.md) says what the columns mean.\n\n{text}")
+    seeds = "" if only is Experiment.TERMS else f" --seeds {settings.seeds}"
+    steps = f" --steps {settings.steps}" if settings.steps is not None else ""
+    origin = f"Written by `lodestone oracle --only {only}{seeds}{steps}`; [README](README.md) explains the columns."
+    write_text(path, f"# {title}\n\n{origin}\n\n{text}")
     return path
 
 
@@ -126,7 +130,9 @@ def run_mixture(settings: LabSettings) -> Iterator[Path]:
     }
     plans = {toy: to_plain(mixture.TOYS[toy]().descent(settings.steps)) for toy in mixture.TOYS}
     yield write_numbers(settings.output / "mixture.json", {"descents": plans, "tracks": numbers})
-    yield write_table(settings.output / "mixture.md", "SSD's illustration", settings, mixture_tables(tracks))
+    yield write_table(
+        settings.output / "mixture.md", "SSD's illustration", Experiment.MIXTURE, settings, mixture_tables(tracks)
+    )
     for toy, entries in tracks.items():
         first = {name: followed[0] for name, followed in entries.items()}
         yield figures.mixture_figure(settings.output / f"mixture-{toy}.png", toy, first)
@@ -152,7 +158,9 @@ def run_terms(settings: LabSettings) -> Iterator[Path]:
     curves = dict(zip(terms.PLACES, measured, strict=True))
     numbers = {place: rounded(asdict(found)) for place, found in curves.items()}
     yield write_numbers(settings.output / "terms.json", {"places": numbers})
-    yield write_table(settings.output / "terms.md", "Parts of an estimator", settings, terms_tables(curves))
+    yield write_table(
+        settings.output / "terms.md", "Parts of an estimator", Experiment.TERMS, settings, terms_tables(curves)
+    )
     yield figures.size_figure(settings.output / "terms-size.png", curves)
     yield figures.coefficient_figure(settings.output / "terms-coefficient.png", curves)
     yield figures.correlation_figure(settings.output / "terms-correlation.png", curves)
@@ -178,7 +186,7 @@ def run_comparison(settings: LabSettings) -> Iterator[Path]:
     }
     yield write_numbers(settings.output / "estimators.json", plain(summaries, results, skipped, settings))
     page = comparison_tables(summaries, skipped)
-    yield write_table(settings.output / "estimators.md", "Every estimator on the same problems", settings, page)
+    yield write_table(settings.output / "estimators.md", TITLE, Experiment.ESTIMATORS, settings, page)
     yield figures.end_figure(settings.output / "estimators-ends.png", results)
     yield figures.picture_figure(settings.output / "estimators-pictures.png", results)
     for name in ("trap", "three-pictures"):

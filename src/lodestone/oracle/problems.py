@@ -29,12 +29,11 @@ class Problem:
 
     title: str
     denoiser: GaussianMixture
-    included: Float[Tensor, " k"]
+    included: Float[Tensor, " components"]
     """1 for each component that belongs to the prompt; the null condition has them all, equally."""
-    modes: Latents
+    modes: Float[Tensor, "k c h w"]
     """Centres of the prompt's components."""
-    start: Latents
-    """One row."""
+    start: Float[Tensor, "1 c h w"]
     start_spread: float = 0.0
     """Standard deviation of each entry around the start, from particle to particle."""
     near: float
@@ -57,6 +56,11 @@ class Problem:
         return Conditioning(tokens=EXCLUDED * (1 - self.included)[None, None])
 
     @property
+    def complement(self) -> Conditioning:
+        """Everything but the prompt, one row: what a negative prompt can mean here."""
+        return Conditioning(tokens=EXCLUDED * self.included[None, None])
+
+    @property
     def null(self) -> Conditioning:
         """The empty prompt, one row."""
         return Conditioning(tokens=torch.zeros_like(self.included)[None, None])
@@ -73,7 +77,12 @@ def points(positions: Sequence[Sequence[float]]) -> Latents:
 
 
 def plane(
-    title: str, centres: Latents, included: Sequence[int], variance: float, start: Latents, spread: float = 0.0
+    title: str,
+    centres: Float[Tensor, "n c h w"],
+    included: Sequence[int],
+    variance: float,
+    start: Float[Tensor, "1 c h w"],
+    spread: float = 0.0,
 ) -> Problem:
     """A problem among points of a plane."""
     keep = torch.zeros(len(centres), dtype=torch.float64)

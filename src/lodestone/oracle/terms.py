@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from lodestone.arrays import Latents
@@ -29,7 +30,7 @@ VANISHED = 1e-3
 """h is called vanished where it is smaller than this share of eps_y."""
 
 
-def at(problem: Problem, x: Latents) -> Problem:
+def at(problem: Problem, x: Float[Tensor, "1 c h w"]) -> Problem:
     """The same problem, looked at in another place."""
     return replace(problem, start=x)
 

@@ -23,7 +23,7 @@ from lodestone.scenes.image import ImageScene, ImageSettings, Space
 from lodestone.scenes.scene import Rendering
 from lodestone.storage import write_text
 
-__all__ = ["column_of", "particles_of", "pictures_of", "write_flat", "write_start"]
+__all__ = ["column_of", "pictures_of", "write_flat", "write_start"]
 
 MOST_COLUMNS = 24
 """Of the sheet that shows the course."""
@@ -63,7 +63,9 @@ def stacked(pictures: Images) -> Image.Image:
     return Image.fromarray(to_bytes(torch.cat(list(pictures.clamp(0, 1)), dim=1).permute(1, 2, 0)))
 
 
-def write_start(journal: Journal, state: OptimizationState, scene: ImageScene, autoencoder: AbstractAutoencoder) -> None:
+def write_start(
+    journal: Journal, state: OptimizationState, scene: ImageScene, autoencoder: AbstractAutoencoder
+) -> None:
     """The particles before the first step, as a preview and, since it holds the source of an edit, as a checkpoint."""
     write_picture(preview(journal.folder, 0), stacked(pictures_of(scene, autoencoder)))
     journal.checkpoint(state)

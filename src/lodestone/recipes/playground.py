@@ -30,7 +30,7 @@ from lodestone.recipes.estimators import estimator_for, is_small
 from lodestone.rendering.background import White
 from lodestone.rendering.cameras import OrbitSampler
 from lodestone.scenes.image import ImageSettings, Space
-from lodestone.schedules import Constant, Linear
+from lodestone.schedules import Linear
 
 __all__ = ["FRONT", "flat_scene", "playground", "playground_lora"]
 
