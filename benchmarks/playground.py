@@ -1,6 +1,6 @@
 """Every estimator in 2-D: recall@10 and diversity over the prompts of `prompts_v0.txt`.
 
-    python benchmarks/playground.py [--prior embedded] [--estimators sds csd ...] [--particles 2] [--steps 80]
+    python benchmarks/playground.py [--prior embedded] [--estimators sds csd ...] [--particles 2] [--steps 50]
     python benchmarks/playground.py --table
 
 Each prompt and estimator is one run of the playground: the same first particles, seed and steps. Every particle is
@@ -115,20 +115,22 @@ def main():
     parser.add_argument("--estimators", nargs="*", help="by name; all by default")
     parser.add_argument("--prompts", type=int, default=32, help="only the first so many")
     parser.add_argument("--particles", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=80)
+    parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--table", action="store_true", help="print what is there and stop")
     options = parser.parse_args()
     subjects = [name for name in (HERE / "prompts_v0.txt").read_text().split("\n") if name][: options.prompts]
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if not options.table:
         prior, index = open_prior(options.prior, device=torch.device("cpu")), PictureIndex.load()
-        for name in options.estimators or estimators(options.prior):
-            for subject in subjects:
+        names = options.estimators or list(estimators(options.prior))
+        for subject in subjects:
+            for name in names:
                 key = f"{options.prior}/{name}/{subject}"
                 if key not in results:
                     results[key] = evaluate(prior, name, subject, index, options)
                     print(key, results[key], flush=True)
                     write_text(RESULTS, json.dumps(results, indent=1, sort_keys=True) + "\n")
+        for name in names:
             contact_sheet(options.prior, name, subjects)
     table(results, subjects)
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lodestone.distillation.control_variate import projection
 from lodestone.distillation.csd import ClassifierScoreDistillation
 from lodestone.distillation.estimator import surrogate_loss
 from lodestone.distillation.lods import LearnedNullEmbedding
 from lodestone.distillation.sds import ScoreDistillation
 from lodestone.distillation.slots import AbstractAdaptiveEstimator
-from lodestone.distillation.ssd import StableScoreDistillation, norm, projection
+from lodestone.distillation.ssd import StableScoreDistillation, norm
 from lodestone.distillation.step_settings import StepSettings
 from lodestone.distillation.weighting import Uniform
 from lodestone.errors import SettingError

@@ -225,8 +225,8 @@ def test_a_walk_longer_than_the_schedule_is_refused_before_it_begins(name):
     problem = two_component_problem(1)
     estimator = IntervalScoreMatching(noising=DDIMInversion(**{name: 1001}))
     with pytest.raises(SettingError, match=rf"estimator\.noising\.{name} is 1001, but .* 1000 times: choose at most"):
-        estimator.check(problem[0])
-    IntervalScoreMatching(noising=DDIMInversion(**{name: 1000})).check(problem[0])
+        estimator.check(*problem[:2], views=1)
+    IntervalScoreMatching(noising=DDIMInversion(**{name: 1000})).check(*problem[:2], views=1)
 
 
 def test_settings_out_of_range_are_refused_by_name():
@@ -335,7 +335,7 @@ def test_ism_without_guidance_vanishes_with_its_interval():
 
 def test_ism_refuses_noise_without_an_earlier_point():
     with pytest.raises(SettingError, match="ISM compares with: choose an inversion"):
-        IntervalScoreMatching(noising=IndependentNoise()).check(two_component_problem(1)[0])
+        IntervalScoreMatching(noising=IndependentNoise()).check(*two_component_problem(1)[:2], views=1)
 
 
 # Predicted noise.

@@ -29,6 +29,7 @@ from lodestone.priors.analytic import GaussianMixture, component_conditioning
 from lodestone.priors.denoiser import Prediction, PredictionType
 from lodestone.priors.guidance import guided
 from lodestone.priors.noise import NoiseSchedule, over_batch
+from lodestone.prompts.conditioning import Opposed
 from lodestone.schedules import Constant
 from lodestone.testing.estimator_contract import (
     FIXED,
@@ -613,15 +614,13 @@ def test_mvdream_rescales_a_group_to_the_deviation_of_its_conditional_prediction
         torch.testing.assert_close(clean[group].std(), wanted[group].std())
 
 
-@pytest.mark.parametrize(
-    ("row", "count"),
-    [(MultiViewReconstruction(), 6), (MultiViewReconstruction(times=UniformTimes()), 4)],
-    ids=["odd", "unshared"],
-)
-def test_mvdream_refuses_groups_that_are_none(row, count):
-    step = StepSettings(step=0, steps=1, window=(20, 980))
-    with pytest.raises(SettingError, match=r"plan\.views"):
-        draw(row, two_component_problem(count), step)
+def test_mvdream_refuses_groups_that_are_none():
+    denoiser, conditioning, _ = problem = two_component_problem(4)
+    with pytest.raises(SettingError, match=r"estimator\.views is 4 and plan\.views 6: make"):
+        MultiViewReconstruction().check(denoiser, conditioning, views=6)
+    MultiViewReconstruction().check(denoiser, conditioning, views=8)
+    with pytest.raises(SettingError, match="choose times that are shared"):
+        draw(MultiViewReconstruction(times=UniformTimes()), problem, StepSettings(step=0, steps=1, window=(20, 980)))
 
 
 def test_hifa_asks_for_its_clean_prediction_in_latents_and_in_the_image():
@@ -704,14 +703,34 @@ def test_where_every_score_is_the_noise_a_balanced_row_vanishes_at_all_times(row
     [
         (NoiseFreeScoreDistillation(), "negative", r"prompt\.negative"),
         (DeltaDenoisingScore(), "source", r"prompt\.source"),
-        (DeltaDenoisingScore(), "source_latents", r"prompt\.source"),
         (PosteriorDistillation(), "source", r"prompt\.source"),
         (SchroedingerBridge(), "source", r"prompt\.source"),
     ],
 )
-def test_what_a_row_needs_is_asked_for(row, missing, words):
+def test_what_a_row_needs_is_asked_for_before_any_work(row, missing, words):
+    denoiser, complete, _ = complete_problem(4)
+    row.check(denoiser, complete, views=4)
     with pytest.raises(SettingError, match=words):
-        draw(row, change(complete_problem(4), **{missing: None}))
+        row.check(denoiser, replace(complete, **{missing: None}), views=4)
+
+
+def test_an_editor_asks_for_its_picture():
+    with pytest.raises(SettingError, match=r"scene\.source is empty"):
+        draw(DeltaDenoisingScore(), change(complete_problem(4), source_latents=None))
+
+
+@pytest.mark.parametrize("row", rows(), ids=name)
+def test_perp_neg_is_refused_where_it_could_not_act(row):
+    """Opposed conditions are asked for, or the estimator says that it would not."""
+    denoiser, complete, latents = problem = complete_problem(4)
+    opposed = Opposed(conditioning=complete.source, weight=torch.full((4,), -2.0))
+    problem = denoiser, replace(complete, opposed=(opposed,)), latents
+    if row.allows_perp_neg:
+        row.check(*problem[:2], views=4)
+        assert draw(row, problem).denoiser_calls == draw(row, complete_problem(4)).denoiser_calls + 1
+    else:
+        with pytest.raises(SettingError, match=r"prompt\.perp_neg is true, but"):
+            row.check(*problem[:2], views=4)
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,8 @@
 import pytest
 import torch
 
-from lodestone.distillation.ssd import (
-    Coefficient,
-    StableScoreDistillation,
-    norm,
-    optimal_coefficient,
-    projection,
-)
+from lodestone.distillation.control_variate import optimal_coefficient, projection
+from lodestone.distillation.ssd import Coefficient, StableScoreDistillation, norm
 from lodestone.distillation.weighting import Uniform
 from lodestone.errors import SettingError
 from lodestone.optimize.plain import from_plain, to_plain
@@ -98,7 +93,7 @@ def test_matching_changes_the_length_alone():
 
 def test_batch_coefficient_needs_a_batch():
     with pytest.raises(SettingError, match=r"estimator\.coefficient"):
-        draw(StableScoreDistillation(threshold=1.0, coefficient=Coefficient.BATCH), batch=1)
+        StableScoreDistillation(coefficient=Coefficient.BATCH).check(*two_component_problem(1)[:2], views=1)
 
 
 def test_settings_survive_a_run_folder():

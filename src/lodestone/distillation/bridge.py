@@ -1,11 +1,14 @@
 """Score distillation as a bridge between two distributions."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lodestone.distillation.estimator import AbstractGuidedEstimator, Residual
 from lodestone.distillation.scores import Scores
 from lodestone.distillation.weighting import AbstractWeight, Uniform
 from lodestone.errors import SettingError, check_range
+from lodestone.priors.denoiser import AbstractDenoiser
+from lodestone.prompts.conditioning import ConditioningSet
 
 __all__ = ["SOURCE_SUFFIX", "TARGET_SUFFIX", "SchroedingerBridge"]
 
@@ -35,14 +38,19 @@ class SchroedingerBridge(AbstractGuidedEstimator):
     """Share of the steps that are SDS."""
     bridge_weight: float = 1.0
     """c."""
+    allows_perp_neg: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_range("estimator.switch", self.switch, 0, 1)
 
-    def residual(self, scores: Scores) -> Residual:
-        conditioning, step = scores.conditioning, scores.step
+    def check(self, denoiser: AbstractDenoiser, conditioning: ConditioningSet, views: int) -> None:
+        super().check(denoiser, conditioning, views)
         if conditioning.source is None:
             raise SettingError("prompt.source is empty, but this estimator moves away from it: word SDS's faults")
+
+    def residual(self, scores: Scores) -> Residual:
+        conditioning, step = scores.conditioning, scores.step
+        assert conditioning.source is not None
         if step.step < self.switch * step.steps:
             pair = scores.pair()
             value = self.guide(scores, pair.positive, pair.null) - scores.noise

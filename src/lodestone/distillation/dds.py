@@ -9,6 +9,8 @@ from lodestone.distillation.noising import add_noise
 from lodestone.distillation.scores import Scores
 from lodestone.distillation.weighting import AbstractWeight, Uniform
 from lodestone.errors import SettingError
+from lodestone.priors.denoiser import AbstractDenoiser
+from lodestone.prompts.conditioning import ConditioningSet
 
 __all__ = ["AbstractEditing", "DeltaDenoisingScore", "Edit"]
 
@@ -34,14 +36,19 @@ class AbstractEditing(AbstractGuidedEstimator, abc.ABC):
 
     weight: AbstractWeight = Uniform()
 
+    def check(self, denoiser: AbstractDenoiser, conditioning: ConditioningSet, views: int) -> None:
+        super().check(denoiser, conditioning, views)
+        if conditioning.source is None:
+            raise SettingError("prompt.source is empty, but this estimator edits: say what the picture shows now")
+
     def edit(self, scores: Scores) -> Edit:
         """Both guided scores, in one call.
 
-        Raises: SettingError if there is no source.
+        Raises: SettingError if there is no source picture.
         """
         known = scores.conditioning
         if known.source is None or known.source_latents is None:
-            raise SettingError("prompt.source is empty, but this estimator edits: say what the asset to edit shows")
+            raise SettingError("scene.source is empty, but this estimator edits: name the picture that it begins with")
         source = add_noise(known.source_latents, scores.noise, scores.t, scores.schedule)
         pair, (positive, null) = scores.pair_and((source, known.source), (source, known.baseline))
         return Edit(

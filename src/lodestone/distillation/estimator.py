@@ -14,6 +14,7 @@ module that the loop owns, optimizes beside the scene and stores in checkpoints 
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -25,6 +26,7 @@ from lodestone.distillation.scores import Scores
 from lodestone.distillation.step_settings import StepSettings
 from lodestone.distillation.timesteps import AbstractTimeLaw, UniformTimes
 from lodestone.distillation.weighting import AbstractWeight, SigmaSquared
+from lodestone.errors import SettingError
 from lodestone.priors.denoiser import AbstractDenoiser
 from lodestone.priors.guidance import guided, rescaled
 from lodestone.priors.noise import over_batch
@@ -80,14 +82,26 @@ class AbstractEstimator(abc.ABC):
     weight: AbstractWeight = SigmaSquared()
     score_clip: AbstractSchedule = Constant(0.0)
     """Every entry of g is clamped to [-c, c] (debiased SDS, Hong et al. 2023, arXiv 2303.15413); 0 clips nothing."""
+    allows_perp_neg: ClassVar[bool] = True
+    """Whether the residual is built on `Scores.pair`, where Perp-Neg acts."""
 
     @abc.abstractmethod
     def residual(self, scores: Scores) -> Residual:
         """The bracket of the method's equation; called without gradient tracking."""
 
-    def check(self, denoiser: AbstractDenoiser) -> None:
-        """Raises: SettingError before any work starts if the estimator cannot work with this denoiser."""
+    def check(self, denoiser: AbstractDenoiser, conditioning: ConditioningSet, views: int) -> None:
+        """Raises: SettingError before any work starts if the estimator lacks something or cannot use what there is.
+
+        Args:
+            conditioning: what the prompt has become; of its batch and of views nothing is known yet.
+            views: samples of each step.
+        """
         self.noising.check(denoiser)
+        if conditioning.opposed and not self.allows_perp_neg:
+            raise SettingError(
+                "prompt.perp_neg is true, but this estimator has no guidance between prompt and null condition that "
+                "it could act on: set it to false"
+            )
 
     @torch.no_grad()
     def gradient(

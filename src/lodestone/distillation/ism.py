@@ -10,6 +10,7 @@ from lodestone.distillation.timesteps import AbstractTimeLaw, UniformTimes
 from lodestone.distillation.weighting import AbstractWeight, SigmaOverAlpha
 from lodestone.errors import SettingError
 from lodestone.priors.denoiser import AbstractDenoiser
+from lodestone.prompts.conditioning import ConditioningSet
 
 __all__ = ["IntervalScoreMatching"]
 
@@ -32,8 +33,8 @@ class IntervalScoreMatching(AbstractGuidedEstimator):
     noising: AbstractNoising = DDIMInversion(stride=200, most_steps=5, last_step=50)
     weight: AbstractWeight = SigmaOverAlpha()
 
-    def check(self, denoiser: AbstractDenoiser) -> None:
-        super().check(denoiser)
+    def check(self, denoiser: AbstractDenoiser, conditioning: ConditioningSet, views: int) -> None:
+        super().check(denoiser, conditioning, views)
         if not self.noising.gives_earlier:
             raise SettingError("estimator.noising finds no earlier point, which ISM compares with: choose an inversion")
 

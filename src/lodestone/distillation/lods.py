@@ -2,6 +2,7 @@
 
 import abc
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -28,6 +29,7 @@ class AbstractLearnedNull(AbstractAdaptiveEstimator, abc.ABC):
     """
 
     guidance_scale: float = 1000.0
+    allows_perp_neg: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

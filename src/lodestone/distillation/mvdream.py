@@ -11,7 +11,9 @@ from lodestone.distillation.scores import Scores
 from lodestone.distillation.timesteps import AbstractTimeLaw, UniformTimes
 from lodestone.distillation.weighting import AbstractWeight, SigmaOverAlpha
 from lodestone.errors import SettingError, check_range
+from lodestone.priors.denoiser import AbstractDenoiser
 from lodestone.priors.guidance import rescaled
+from lodestone.prompts.conditioning import ConditioningSet
 
 __all__ = ["MultiViewReconstruction"]
 
@@ -39,12 +41,15 @@ class MultiViewReconstruction(AbstractGuidedEstimator):
     def __post_init__(self) -> None:
         check_range("estimator.views", self.views, 1, 256)
 
+    def check(self, denoiser: AbstractDenoiser, conditioning: ConditioningSet, views: int) -> None:
+        super().check(denoiser, conditioning, views)
+        if views % self.views:
+            raise SettingError(f"estimator.views is {self.views} and plan.views {views}: make this a multiple of that")
+
     def residual(self, scores: Scores) -> Residual:
         pair, t = scores.pair(), scores.t
-        if len(t) % self.views or (t.view(-1, self.views) != t[:: self.views, None]).any():
-            raise SettingError(
-                f"estimator.views is {self.views}: make plan.views a multiple of it and let times be shared"
-            )
+        if (t.view(-1, self.views) != t[:: self.views, None]).any():
+            raise SettingError(f"estimator.views is {self.views}, but their times differ: choose times that are shared")
         plain, noisy = pair.guided(self.guidance_scale), self.together(scores.noised.noisy)
         parts = self.together(plain), self.together(pair.positive)
         joint = rescaled(parts[0], parts[1], noisy, t[:: self.views], scores.schedule, self.guidance_rescale)

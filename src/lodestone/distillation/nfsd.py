@@ -1,11 +1,14 @@
 """Noise-free score distillation."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from lodestone.distillation.estimator import AbstractGuidedEstimator, Residual
 from lodestone.distillation.scores import Scores
 from lodestone.errors import SettingError, check_range
+from lodestone.priors.denoiser import AbstractDenoiser
 from lodestone.priors.noise import over_batch
+from lodestone.prompts.conditioning import ConditioningSet
 
 __all__ = ["NEGATIVE_PROMPT", "NoiseFreeScoreDistillation"]
 
@@ -31,14 +34,19 @@ class NoiseFreeScoreDistillation(AbstractGuidedEstimator):
     guidance_scale: float = 7.5
     threshold: float = 0.2
     """M as a fraction of the schedule's length."""
+    allows_perp_neg: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_range("estimator.threshold", self.threshold, 0, 1)
 
-    def residual(self, scores: Scores) -> Residual:
-        conditioning = scores.conditioning
+    def check(self, denoiser: AbstractDenoiser, conditioning: ConditioningSet, views: int) -> None:
+        super().check(denoiser, conditioning, views)
         if conditioning.negative is None:
             raise SettingError("prompt.negative is empty, but this estimator subtracts its score: say what to avoid")
+
+    def residual(self, scores: Scores) -> Residual:
+        conditioning = scores.conditioning
+        assert conditioning.negative is not None
         positive, null, negative = scores.predict(conditioning.positive, conditioning.null, conditioning.negative)
         above = over_batch((scores.t >= self.threshold * scores.schedule.length).to(null.dtype))
         value = self.guide(scores, positive, null) - above * negative

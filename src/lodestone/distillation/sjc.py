@@ -17,7 +17,7 @@ class ScoreJacobianChaining(AbstractGuidedEstimator):
     The paper noises `z = x + c eps` with `c = sigma_t / alpha_t` and denoises `z / sqrt(1 + c^2) = x_t` to
     `D = z - c eps_s`; then `-(D - x) / c` is the first form and `-(D - z) / c` the second.
 
-    The authors draw t from a ladder of the schedule's times, 0.03 to 0.99 of it; here it is drawn as in every method.
+    The authors draw t from a ladder of the schedule's times, 0.01 to 0.97 of it; here it is drawn as in every method.
     """
 
     guidance_scale: float = 100.0

@@ -6,10 +6,13 @@ from enum import StrEnum
 import torch
 
 from lodestone.arrays import Latents, PerSample
+from lodestone.distillation.control_variate import optimal_coefficient, projection
 from lodestone.distillation.estimator import AbstractEstimator, Residual
 from lodestone.distillation.scores import Scores
 from lodestone.errors import SettingError
+from lodestone.priors.denoiser import AbstractDenoiser
 from lodestone.priors.noise import over_batch
+from lodestone.prompts.conditioning import ConditioningSet
 
 __all__ = ["Coefficient", "StableScoreDistillation"]
 
@@ -47,6 +50,11 @@ class StableScoreDistillation(AbstractEstimator):
         if not 0 <= self.threshold <= 1:
             raise SettingError(f"estimator.threshold is {self.threshold}: choose a fraction of the schedule in [0, 1]")
 
+    def check(self, denoiser: AbstractDenoiser, conditioning: ConditioningSet, views: int) -> None:
+        super().check(denoiser, conditioning, views)
+        if self.coefficient is Coefficient.BATCH and views < 2:
+            raise SettingError("estimator.coefficient is batch, but plan.views is 1: choose projection or more views")
+
     def residual(self, scores: Scores) -> Residual:
         pair = scores.pair()
         disengaging, positive = pair.difference, pair.positive
@@ -57,21 +65,6 @@ class StableScoreDistillation(AbstractEstimator):
         below = over_batch((scores.t < self.threshold * scores.schedule.length).to(positive.dtype))
         value = below * over_batch(ratio) * seeking + (1 - below) * disengaging
         return Residual(value, {"disengaging": disengaging, "seeking": seeking, "positive": positive})
-
-
-def projection(positive: Latents, noise: Latents) -> PerSample:
-    """`r = <eps_y, eps> / ||eps||^2`, a proxy of the optimal control-variate coefficient in high dimension."""
-    return (positive * noise).flatten(1).sum(1) / noise.flatten(1).square().sum(1)
-
-
-def optimal_coefficient(positive: Latents, noise: Latents) -> PerSample:
-    """`c* = tr Cov(eps_y, eps) / d`, which minimizes `tr Cov(eps_y - c eps)`; estimated once for the whole batch."""
-    if len(positive) < 2:
-        raise SettingError(
-            "estimator.coefficient is batch, but the batch is one sample: choose projection or more views"
-        )
-    centred = (positive - positive.mean(0)) * (noise - noise.mean(0))
-    return (centred.sum() / ((len(positive) - 1) * positive[0].numel())).expand(len(positive))
 
 
 def norm(latents: Latents) -> PerSample:

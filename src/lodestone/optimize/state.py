@@ -44,8 +44,10 @@ class OptimizationState:
 
 def adam(groups: list[ParameterGroup]) -> torch.optim.Adam:
     """Adam with the moments that Gaussians are customarily optimized with."""
-    parameters = [{"params": [g.parameter], "lr": g.learning_rate, "name": g.name} for g in groups]
-    return torch.optim.Adam(parameters, betas=(0.9, 0.99), eps=1e-15)
+    parameters = [
+        {"params": [g.parameter], "lr": g.learning_rate, "eps": g.epsilon, "name": g.name} for g in groups
+    ]
+    return torch.optim.Adam(parameters, betas=(0.9, 0.99))
 
 
 def assemble(
@@ -71,9 +73,9 @@ def assemble(
 def new_state(experiment: Experiment, conditioning: ConditioningSet, denoiser: AbstractDenoiser) -> OptimizationState:
     """The state before the first step.
 
-    Raises: SettingError if the estimator cannot work with the denoiser.
+    Raises: SettingError if the estimator cannot work with the denoiser, the prompt or the number of views.
     """
-    experiment.estimator.check(denoiser)
+    experiment.estimator.check(denoiser, conditioning, experiment.plan.views)
     rng = torch.Generator().manual_seed(experiment.seed)
     return assemble(experiment, experiment.scene.create(rng), conditioning, denoiser, rng)
 

@@ -89,10 +89,10 @@ def descend(estimator: AbstractEstimator, problem: Problem, plan: Descent, seed:
 
     Raises: SettingError if the estimator cannot work with this prior.
     """
-    estimator.check(problem.denoiser)
     denoiser, rng = Meter(problem.denoiser), torch.Generator()
     latents = problem.particles(plan.particles, rng.manual_seed(mixed(seed, -1))).requires_grad_()
     known = conditioning_for(estimator, problem, plan.particles, rng)
+    estimator.check(problem.denoiser, known, plan.particles)
     mover = (torch.optim.Adam if plan.rule is Rule.ADAM else torch.optim.SGD)([latents], lr=plan.rate)
     slot, learner = fresh_slot(estimator, known, denoiser, latents, rng)
     path = Trajectory([0], [latents.detach().clone()], [0.0])

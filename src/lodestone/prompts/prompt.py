@@ -111,8 +111,12 @@ class EncodedPrompt:
         return self.directions.take(directions.to(self.directions.tokens.device))
 
     def conditioning(self) -> ConditioningSet:
-        """All directions at once, for what does not depend on a view."""
-        return ConditioningSet(positive=self.directions, null=self.null, negative=self.negative, source=self.source)
+        """All directions at once, for what does not depend on a view; where views are opposed, with strength 0."""
+        views = self.directions
+        opposed = (Opposed(conditioning=views, weight=torch.zeros(len(views))),) if self.perp_neg else ()
+        return ConditioningSet(
+            positive=views, null=self.null, negative=self.negative, source=self.source, opposed=opposed
+        )
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "EncodedPrompt":
         """Applies `function` to every tensor, for example to move it to a device."""
