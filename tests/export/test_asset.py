@@ -107,7 +107,7 @@ def test_asset_holds_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_a_scene_without_gaussians_is_refused_by_name() -> None:
     class Other(AbstractScene):
-        def render(self, cameras: Cameras, background: Tensor) -> Rendering:
+        def render(self, cameras: Cameras, background: Tensor, rng: torch.Generator | None = None) -> Rendering:
             raise NotImplementedError
 
         def coverage(self) -> float:

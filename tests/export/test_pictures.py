@@ -37,7 +37,7 @@ class Compass(AbstractScene):
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(()))
 
-    def render(self, cameras: Cameras, background: Tensor) -> Rendering:
+    def render(self, cameras: Cameras, background: Tensor, rng: torch.Generator | None = None) -> Rendering:
         x, y, z = cameras.camera_to_world[:, :3, 3].unbind(-1)
         azimuth = torch.rad2deg(torch.atan2(y, x)).remainder(360) / 360
         elevation = torch.rad2deg(torch.asin(z / CAMERA.distance)) / 90

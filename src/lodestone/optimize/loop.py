@@ -100,7 +100,7 @@ def optimize(
                 viewpoints = experiment.cameras.sample(plan.views, rng)
                 background = plan.background.sample(plan.views, rng).to(device)
                 cameras = viewpoints.cameras(prior.image_size, prior.image_size).to(device)
-                rendering = state.scene.render(cameras, background)
+                rendering = state.scene.render(cameras, background, rng)
 
             # What the prior says of it.
             conditioning = conditioning_of(prompt, viewpoints, cameras, rendering, state)

@@ -74,7 +74,9 @@ class GaussianScene(AbstractScene):
             colors=self.colors,
         )
 
-    def render(self, cameras: Cameras, background: Float[Tensor, "v 3"]) -> Rendering:
+    def render(
+        self, cameras: Cameras, background: Float[Tensor, "v 3"], rng: torch.Generator | None = None
+    ) -> Rendering:
         raw = self.raw
         probe = torch.zeros(len(cameras), len(raw), 2, device=self.means.device, requires_grad=torch.is_grad_enabled())
         seen = splat(
