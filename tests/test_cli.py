@@ -93,7 +93,7 @@ def complaint(capsys, *words):
         (["generate", "x", "--recipe", ":f"], "recipe ':f' cannot be imported"),
         (["generate", "x", "--recipe", "os:getcwd_"], "recipe 'os:getcwd_' cannot be imported"),
         (["generate", "x", "--estimator", "magic"], "there is no estimator 'magic': choose among sds, "),
-        (["magic"], "there is no command 'magic': choose among generate, resume"),
+        (["magic"], "there is no command 'magic': choose among generate, play, edit, resume"),
         (["prior", "magic"], "there is no command 'prior magic': choose sample or train"),
         (
             ["generate", "x", "--prior", "./absent"],
@@ -337,7 +337,9 @@ def test_every_recipe_is_listed_with_its_sentence(capsys):
     assert any(line.startswith("lods-gs-embedding") for line in lines) and all(len(line.split()) > 3 for line in lines)
 
 
-@pytest.mark.parametrize("command", ["generate", "resume", "render", "export", "recipes", "doctor", "prior sample"])
+@pytest.mark.parametrize(
+    "command", ["generate", "play", "edit", "resume", "render", "export", "recipes", "doctor", "prior sample"]
+)
 def test_every_command_explains_itself(capsys, command):
     with pytest.raises(SystemExit) as stop:
         main([*command.split(), "--help"])

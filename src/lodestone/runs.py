@@ -19,6 +19,7 @@ from lodestone.optimize.plain import from_plain, to_plain
 from lodestone.optimize.run_folder import RunFolder
 from lodestone.optimize.state import OptimizationState, load_scene, load_state, new_state
 from lodestone.playground.files import column_of, write_flat, write_start
+from lodestone.playground.rehearsal import rehearse
 from lodestone.playground.source import begin_as_picture
 from lodestone.priors.choose import open_prior
 from lodestone.priors.denoiser import Prior
@@ -93,12 +94,13 @@ def generate(
     formats: Sequence[SplatFormat] = (SplatFormat.PLY,),
     quiet: bool = False,
     prior: Prior | None = None,
+    below: bool = True,
 ) -> FinishedRun:
     """Runs an experiment from the start and writes its asset.
 
     Args:
         experiment: what a recipe returned, edited as you like with `dataclasses.replace`.
-        output: a new run folder is made below it.
+        output: a new run folder is made below it, or, if not `below`, here.
         choice: the recipe that the experiment came from, so that `resume` can read the folder; by default the first
             of the package's recipes that the experiment is a variant of.
         formats: of the splat files; flat particles become pictures.
@@ -113,7 +115,7 @@ def generate(
     prior = prior or open_prior(experiment.prior, device=device)
     prompt, state = begin(experiment, prior)
     origin["formats"] = [str(wanted) for wanted in formats]
-    folder = RunFolder.create(output, experiment, origin)
+    folder = RunFolder.create(output, experiment, origin, below=below)
     return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
 
 
@@ -125,8 +127,10 @@ def begin(experiment: Experiment, prior: Prior) -> tuple[EncodedPrompt, Optimiza
     check_scene(experiment, prior)
     prompt = encode(experiment, prior, torch.device(experiment.device))
     state = new_state(experiment, prompt.conditioning(), prior.denoiser)
-    if isinstance(state.scene, ImageScene) and isinstance(experiment.scene, ImageSettings) and experiment.scene.source:
-        begin_as_picture(state.scene, Path(experiment.scene.source), prior)
+    if isinstance(state.scene, ImageScene) and isinstance(experiment.scene, ImageSettings):
+        if experiment.scene.source:
+            begin_as_picture(state.scene, Path(experiment.scene.source), prior)
+        rehearse(experiment, prompt, state, prior.denoiser)
     return prompt, state
 
 
@@ -246,9 +250,7 @@ def render_run(path: Path, *, views: int, size: int, output: Path | None = None)
         raise SettingError(
             f"--views {views} of --size {size} do not fit into memory: choose fewer views or a smaller size"
         )
-    scene, experiment = read_scene(path)
-    if isinstance(scene, ImageScene):
-        raise SettingError(f"{path} holds flat pictures, which have one view: look into {RunFolder(path).asset}")
+    scene, experiment = read_solid(path)
     folder = output or path / f"render-{views}x{size}"
     frames = list(render_frames(scene, views, size, camera=experiment.evaluation))
     for index, frame in enumerate(frames):
@@ -258,7 +260,7 @@ def render_run(path: Path, *, views: int, size: int, output: Path | None = None)
 
 def export_run(path: Path, formats: Sequence[SplatFormat], *, output: Path | None = None) -> list[Path]:
     """A run's newest scene in other file formats."""
-    scene, _ = read_scene(path)
+    scene, _ = read_solid(path)
     folder = output or RunFolder(path).asset
     return [write_splats(folder, gaussians_of(scene, wanted), wanted) for wanted in formats]
 
@@ -286,3 +288,14 @@ def read_scene(path: Path) -> tuple[AbstractScene, Experiment]:
     folder = RunFolder(path)
     experiment = read_experiment(folder)
     return load_scene(folder.last_checkpoint, experiment), experiment
+
+
+def read_solid(path: Path) -> tuple[AbstractScene, Experiment]:
+    """As `read_scene`.
+
+    Raises: SettingError if the scene is flat.
+    """
+    scene, experiment = read_scene(path)
+    if isinstance(scene, ImageScene):
+        raise SettingError(f"{path} holds flat pictures and nothing in 3D: look into {RunFolder(path).asset}")
+    return scene, experiment

@@ -28,7 +28,7 @@ from lodestone.optimize.experiment import Experiment
 from lodestone.optimize.plain import to_plain
 from lodestone.storage import write_text
 
-__all__ = ["RUN_FORMAT", "RunFolder"]
+__all__ = ["RUN_FORMAT", "RunFolder", "slug", "unused"]
 
 RUN_FORMAT = 1
 """Raised whenever older run folders can no longer be read."""
@@ -74,17 +74,17 @@ class RunFolder:
         return pointer.parent / name
 
     @classmethod
-    def create(cls, output: Path, experiment: Experiment, origin: Mapping[str, Any]) -> "RunFolder":
-        """Makes a new folder below `output`; nothing is ever overwritten. `origin` says which recipe it came from.
+    def create(
+        cls, output: Path, experiment: Experiment, origin: Mapping[str, Any], *, below: bool = True
+    ) -> "RunFolder":
+        """Makes a new folder; nothing is ever overwritten. `origin` says which recipe it came from.
+
+        It is `below` the folder `output`, named by the prompt and the time, or `output` itself.
 
         Raises: SettingError if the folder cannot be written.
         """
-        parent = output / slug(experiment.prompt.text)
-        stamp, count = datetime.now().strftime("%Y%m%d-%H%M%S"), 1
-        path = parent / stamp
-        while path.exists():
-            count += 1
-            path = parent / f"{stamp}-{count}"
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+        path = unused(output / slug(experiment.prompt.text) / stamp if below else output)
         folder = cls(path)
         stored = {"format": RUN_FORMAT, "lodestone": lodestone.__version__, **origin}
         text = yaml.safe_dump({**stored, "experiment": to_plain(experiment)}, sort_keys=False, allow_unicode=True)
@@ -113,6 +113,15 @@ class RunFolder:
                 f"{RUN_FORMAT}): use lodestone {stored.get('lodestone', 'of that time')}"
             )
         return stored
+
+
+def unused(path: Path) -> Path:
+    """The path, with a number behind it if there is something already."""
+    count, free = 1, path
+    while free.exists():
+        count += 1
+        free = path.with_name(f"{path.name}-{count}")
+    return free
 
 
 def slug(prompt: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,9 +14,10 @@ from torch import Tensor
 from lodestone.arrays import Images
 from lodestone.data.emoji import load_emoji
 from lodestone.errors import SettingError
-from lodestone.evaluation.efficientnet import load_efficientnet
+from lodestone.evaluation.efficientnet import EfficientNetLite0, load_efficientnet
 from lodestone.evaluation.recognition import PictureIndex, cache_folder, cache_key, unit_features
 from lodestone.priors.empirical import undress
+from lodestone.storage import load_tensors
 
 __all__ = ["clipped_share", "diversity", "measure", "ranks", "saturation", "spent", "table"]
 
@@ -62,7 +64,7 @@ def diversity(pictures: Images) -> tuple[float, str]:
     In the unit-length features of EfficientNet-Lite0; in pixels (root mean square) where its weights are missing.
     """
     try:
-        points, unit = unit_features(load_efficientnet(), pictures), "features"
+        points, unit = unit_features(classifier(), pictures), "features"
     except SettingError:
         points, unit = pictures.flatten(1) / pictures[0].numel() ** 0.5, "pixels"
     return (float(torch.pdist(points).mean()) if len(pictures) > 1 else 0.0), unit
@@ -78,8 +80,23 @@ def ranks(pictures: Images, prompt: str) -> list[int] | None:
     cached = cache_folder() / f"pictures-{cache_key()}.safetensors"
     if undress(prompt) not in names or not cached.is_file():
         return None
-    index, target = PictureIndex.load(), names.index(undress(prompt))
+    index, target = known_pictures(cached), names.index(undress(prompt))
     return [index.rank(picture[None], target) for picture in pictures]
+
+
+@cache
+def classifier() -> EfficientNetLite0:
+    """The network of the metric, loaded once for all runs of a process.
+
+    Raises: SettingError if its weights are missing.
+    """
+    return load_efficientnet()
+
+
+@cache
+def known_pictures(path: Path) -> PictureIndex:
+    """The features of all shipped pictures in a file."""
+    return PictureIndex(classifier(), load_tensors(path)[0]["features"])
 
 
 def spent(metrics: Path, views: int) -> dict[str, Any]:

@@ -1,8 +1,11 @@
 """Recipes that edit a picture: it begins as it is, and the prompt says what it shall become.
 
-`prompt.source` says what the picture shows, `scene.source` which file it is; `edit_settings` fills both. The papers
-take 200 steps of plain gradient descent or more; here the optimizer is Adam, whose steps are of one size wherever the
-gradient is, so that its rate is small and falls.
+`prompt.source` says what the picture shows, `scene.source` which file it is; `edit_settings` fills both.
+
+The optimizer is Adam. With its usual epsilon every entry moves alike, and a plain background, whose gradient is small
+but has a direction, turns coloured. With an epsilon as large as the gradients it is close to gradient descent with
+momentum: a step is at most `rate / epsilon` times the gradient. For DDS on Stable Diffusion that is 0.05, the step of
+the authors' script (200 times, at a rate of 0.1 on 2,000 / 64^2 times the gradient). Rates fall to a tenth.
 """
 
 from collections.abc import Callable
@@ -25,32 +28,39 @@ from lodestone.schedules import Constant
 
 __all__ = ["EDITORS", "edit_bridge", "edit_dds", "edit_lods", "edit_pds", "edit_settings"]
 
+TINY = 1e-15
+"""The epsilon with which Adam's steps are all of one size."""
+
 
 def edit_dds(prompt: str, prior: str = "embedded") -> Experiment:
     """An edit by DDS (arXiv 2304.07090)."""
-    return editing(prompt, prior, DeltaDenoisingScore(guidance_scale=4.0 if is_small(prior) else 7.5))
+    if is_small(prior):
+        return editing(prompt, prior, DeltaDenoisingScore(guidance_scale=2.0), rate=8e-2, epsilon=1.0)
+    return editing(prompt, prior, DeltaDenoisingScore(), rate=2e-2, epsilon=0.4)
 
 
 def edit_pds(prompt: str, prior: str = "embedded") -> Experiment:
     """An edit by PDS (arXiv 2311.13831)."""
-    return editing(prompt, prior, PosteriorDistillation(guidance_scale=7.5 if is_small(prior) else 100.0))
+    if is_small(prior):
+        return editing(prompt, prior, PosteriorDistillation(guidance_scale=2.5), rate=6e-2, epsilon=0.1)
+    return editing(prompt, prior, PosteriorDistillation())
 
 
 def edit_lods(prompt: str, prior: str = "embedded") -> Experiment:
     """An edit by LODS (arXiv 2312.04820) whose null embedding begins as the source's wording."""
-    scale, rate = (3.0, 1e-3) if is_small(prior) else (100.0, 1e-4)
-    return editing(prompt, prior, LearnedNullEmbedding(guidance_scale=scale, learning_rate=rate))
+    if is_small(prior):
+        estimator = LearnedNullEmbedding(guidance_scale=2.0, learning_rate=1e-3)
+        return editing(prompt, prior, estimator, rate=4e-2, epsilon=0.1)
+    return editing(prompt, prior, LearnedNullEmbedding(guidance_scale=100.0, learning_rate=1e-4))
 
 
 def edit_bridge(prompt: str, prior: str = "embedded") -> Experiment:
     """An edit along the bridge from the source's wording to the prompt (arXiv 2406.09417, its second stage alone).
 
-    Nothing holds it back, so that it moves at a quarter of the others' rate.
+    Nothing holds it back, so that it moves more slowly than the others.
     """
-    experiment = editing(prompt, prior, SchroedingerBridge(switch=0.0))
-    assert isinstance(experiment.scene, ImageSettings)
-    slower = replace(experiment.scene, learning_rate=experiment.scene.learning_rate / 4)
-    return replace(experiment, scene=slower)
+    rate, epsilon = (2.5e-2, 0.5) if is_small(prior) else (5e-3, TINY)
+    return editing(prompt, prior, SchroedingerBridge(switch=0.0), rate=rate, epsilon=epsilon)
 
 
 EDITORS: dict[str, Callable[[str, str], Experiment]] = {
@@ -62,7 +72,9 @@ EDITORS: dict[str, Callable[[str, str], Experiment]] = {
 """Every editor by the name that the command line uses."""
 
 
-def editing(prompt: str, prior: str, estimator: AbstractEstimator) -> Experiment:
+def editing(
+    prompt: str, prior: str, estimator: AbstractEstimator, *, rate: float = 2e-2, epsilon: float = TINY
+) -> Experiment:
     """One particle; 200 steps and times from 0.05 to 0.95 as DDS has them, larger times for the small priors.
 
     At small times these know only textures, and the picture would become noisy before it changes its shape.
@@ -72,7 +84,7 @@ def editing(prompt: str, prior: str, estimator: AbstractEstimator) -> Experiment
         prompt=PromptSettings(text=prompt, view_dependent=False),
         prior=prior,
         estimator=estimator,
-        scene=replace(flat_scene(prior), particles=1, learning_rate=2e-2, final=0.1),
+        scene=replace(flat_scene(prior), particles=1, learning_rate=rate, epsilon=epsilon, final=0.1),
         cameras=FRONT,
         plan=Plan(
             steps=120 if small else 200,

@@ -32,7 +32,7 @@ from lodestone.rendering.cameras import OrbitSampler
 from lodestone.scenes.image import ImageSettings, Space
 from lodestone.schedules import Linear
 
-__all__ = ["FRONT", "flat_scene", "playground", "playground_lora"]
+__all__ = ["FRONT", "flat_scene", "playground", "playground_lora", "resized"]
 
 FRONT = OrbitSampler(azimuth=(0.0, 0.0), elevation=(0.0, 0.0), distance=(3.0, 3.0), field_of_view=(50.0, 50.0))
 """The one view of what is flat."""
@@ -102,6 +102,23 @@ def flat_scene(prior: str) -> ImageSettings:
     return ImageSettings(
         particles=PARTICLES, space=Space.LATENT, size=side, channels=4, initial_mean=0.0, initial_std=0.29
     )
+
+
+def resized(experiment: Experiment, *, particles: int | None = None, steps: int | None = None) -> Experiment:
+    """The experiment with so many particles and steps; the window of times narrows over the same share of them.
+
+    Raises: SettingError if a number is outside its range.
+    """
+    plan, scene = experiment.plan, experiment.scene
+    assert isinstance(scene, ImageSettings)
+    if particles is not None:
+        scene, plan = replace(scene, particles=particles), replace(plan, views=particles)
+    if steps is not None:
+        last, share = plan.largest_time, steps / plan.steps
+        plan = replace(plan, steps=steps)
+        if isinstance(last, Linear):
+            plan = replace(plan, largest_time=replace(last, over=round(last.over * share)))
+    return replace(experiment, plan=plan, scene=scene)
 
 
 def network_side(prior: str, usual: int) -> int:

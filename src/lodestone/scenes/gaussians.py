@@ -13,9 +13,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lodestone.errors import SettingError
 from lodestone.kernels.splatting import SplattingOutput, splat
 from lodestone.rendering.cameras import Cameras
+from lodestone.scenes.gaussian_density import GaussianDensity
 from lodestone.scenes.scene import AbstractScene, Rendering, RenderStatistics
+from lodestone.scenes.surface import Volume
 
 __all__ = ["C0", "GaussianScene", "RawGaussians"]
 
@@ -97,6 +100,17 @@ class GaussianScene(AbstractScene):
     def coverage(self) -> float:
         """The largest opacity of any Gaussian."""
         return float(self.opacity_logits.sigmoid().max()) if len(self.opacity_logits) else 0.0
+
+    @torch.no_grad()
+    def surface(self) -> Volume:
+        raw = self.raw
+        columns = (raw.means, raw.quaternions, raw.scales, raw.opacities[:, None], raw.rgb)
+        seen = torch.cat(columns, dim=-1).isfinite().all(dim=-1) & (raw.opacities >= 1 / 255)
+        if not seen.any():
+            raise SettingError(f"none of the scene's {len(raw)} Gaussians is visible: optimize it before you export it")
+        field = GaussianDensity.of(*(column[seen] for column in columns))
+        size = float(raw.scales[seen].amax(dim=-1).median())
+        return Volume(density=field.density, low=field.low, high=field.high, smoothing=size)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> "GaussianScene":

@@ -52,7 +52,9 @@ class ImageScene(AbstractScene):
     def __len__(self) -> int:
         return self.particles.shape[0]
 
-    def render(self, cameras: Cameras, background: Float[Tensor, "v 3"]) -> Rendering:
+    def render(
+        self, cameras: Cameras, background: Float[Tensor, "v 3"], rng: torch.Generator | None = None
+    ) -> Rendering:
         if len(cameras) != len(self):
             raise SettingError(matching(len(cameras), len(self)))
         count, _, height, width = self.particles.shape
@@ -96,6 +98,8 @@ class ImageSettings(AbstractSceneSettings):
     initial_std: float = 0.1
     learning_rate: float = 3e-2
     """Adam's; a step moves an entry by about so much."""
+    epsilon: float = 1e-15
+    """Adam's; entries with smaller gradients take smaller steps, in proportion."""
     final: float = 1.0
     """The rate falls exponentially to this share of itself."""
     source: str = ""
@@ -104,7 +108,7 @@ class ImageSettings(AbstractSceneSettings):
     def __post_init__(self) -> None:
         limits: dict[str, tuple[float, float]] = {"particles": (1, 256), "size": (2, 4096), "channels": (1, 1024)}
         limits |= {"initial_mean": (-100.0, 100.0), "initial_std": (0.0, 100.0)}
-        limits |= {"learning_rate": (0.0, 1e3), "final": (1e-6, 1.0)}
+        limits |= {"learning_rate": (0.0, 1e3), "epsilon": (0.0, 1e6), "final": (1e-6, 1.0)}
         for name, bounds in limits.items():
             check_range(f"scene.{name}", getattr(self, name), *bounds)
         if self.space is Space.PICTURE and self.channels != 3:
@@ -132,7 +136,8 @@ class ImageSettings(AbstractSceneSettings):
 
     def parameter_groups(self, scene: AbstractScene, progress: float) -> list[ParameterGroup]:
         rate = self.learning_rate * math.exp(math.log(self.final) * progress)
-        return [ParameterGroup(name, parameter, rate) for name, parameter in scene.named_parameters()]
+        named = scene.named_parameters()
+        return [ParameterGroup(name, parameter, rate, self.epsilon) for name, parameter in named]
 
     def adapt(self, scene: AbstractScene, state: StructureState, step: int, rng: torch.Generator) -> StructureState:
         return StructureState(state.optimizer, {})

@@ -8,7 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from lodestone.errors import SettingError
 from lodestone.rendering.cameras import Cameras
+from lodestone.rendering.samples import RaySamples, TriangleMesh
+from lodestone.scenes.surface import Surface
 
 __all__ = [
     "AbstractScene",
@@ -45,6 +48,10 @@ class Rendering:
     source_latents: Float[Tensor, "v channels rows columns"] | None = None
     """Latents of the picture that a flat scene began as, if it is edited."""
     statistics: RenderStatistics | None = None
+    samples: RaySamples | None = None
+    """Of a volume rendering."""
+    mesh: TriangleMesh | None = None
+    """Of a surface."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +61,33 @@ class ParameterGroup:
     name: str
     parameter: nn.Parameter
     learning_rate: float
+    epsilon: float = 1e-15
+    """Adam's: where gradients are smaller, steps are in proportion to them instead of being all of one size."""
 
 
 class AbstractScene(nn.Module, abc.ABC):
     """A differentiable 3D representation."""
 
     @abc.abstractmethod
-    def render(self, cameras: Cameras, background: Float[Tensor, "v 3"]) -> Rendering:
-        """Pictures from every camera over plain backgrounds."""
+    def render(
+        self, cameras: Cameras, background: Float[Tensor, "v 3"], rng: torch.Generator | None = None
+    ) -> Rendering:
+        """Pictures from every camera over plain backgrounds.
+
+        `rng` is given in training, to scenes that then jitter their samples or draw their background; without it the
+        same cameras give the same pictures.
+        """
 
     @abc.abstractmethod
     def coverage(self) -> float:
         """How much of the scene can be seen at all, 0 for an empty scene; the loop's watchdog reads it."""
+
+    def surface(self) -> Surface:
+        """What a mesh of the scene is made from.
+
+        Raises: SettingError if the scene has no surface, as here.
+        """
+        raise SettingError("this scene has no surface to make a mesh of: choose a 3D scene or another format")
 
 
 class AbstractSceneSettings(abc.ABC):

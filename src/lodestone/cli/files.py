@@ -1,0 +1,57 @@
+"""`render` and `export`: what a finished run can be turned into."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lodestone.cli.words import parser, understand
+from lodestone.errors import SettingError, check_range
+
+if TYPE_CHECKING:
+    from lodestone.export.asset import SplatFormat
+
+__all__ = ["export", "render", "splat_formats"]
+
+
+def render(words: list[str]) -> int:
+    """`lodestone render RUN --views 120 --size 512`."""
+    options = parser("render", "Renders a run's scene: numbered PNG pictures and a turntable.")
+    options.add_argument("run", type=Path, help="run folder")
+    options.add_argument("--views", type=int, default=120, help="pictures in a full turn (1 to 3600)")
+    options.add_argument("--size", type=int, default=512, help="side of a picture in pixels (16 to 4096)")
+    options.add_argument("--output", type=Path, help="folder to write to; by default inside the run folder")
+    chosen = understand(lambda: options.parse_args(words), "lodestone render --help")
+    check_range("--views", chosen.views, 1, 3600)
+    check_range("--size", chosen.size, 16, 4096)
+    from lodestone.runs import render_run
+
+    for path in render_run(chosen.run, views=chosen.views, size=chosen.size, output=chosen.output):
+        print(path)
+    return 0
+
+
+def export(words: list[str]) -> int:
+    """`lodestone export RUN --format ply,splat`."""
+    options = parser("export", "Writes a run's scene in other file formats.")
+    options.add_argument("run", type=Path, help="run folder")
+    options.add_argument("--format", default="ply", help="ply, splat, or both separated by a comma")
+    options.add_argument("--output", type=Path, help="folder to write to; by default the run's asset folder")
+    chosen = understand(lambda: options.parse_args(words), "lodestone export --help")
+    from lodestone.runs import export_run
+
+    for path in export_run(chosen.run, splat_formats(chosen.format), output=chosen.output):
+        print(path)
+    return 0
+
+
+def splat_formats(text: str) -> "list[SplatFormat]":
+    """`ply,splat` as formats.
+
+    Raises: SettingError if one is unknown.
+    """
+    from lodestone.export.asset import SplatFormat
+
+    known = [member.value for member in SplatFormat]
+    wanted = [word.strip().lower() for word in text.split(",") if word.strip()]
+    if not wanted or any(word not in known for word in wanted):
+        raise SettingError(f"format {text!r} is unknown: choose among {', '.join(known)}, separated by commas")
+    return [SplatFormat(word) for word in dict.fromkeys(wanted)]

@@ -1,0 +1,76 @@
+"""`generate` and `resume`, and what every command does that runs an experiment."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lodestone.cli.files import splat_formats
+from lodestone.cli.words import PRIORS, check_text, fill_in, parser, run_options, understand
+
+if TYPE_CHECKING:
+    from lodestone.runs import FinishedRun
+
+__all__ = ["default_prior_notice", "generate", "resume", "stopping"]
+
+
+def generate(words: list[str]) -> int:
+    """`lodestone generate PROMPT`: first the recipe, then any field of what it returned."""
+    usage = "lodestone generate PROMPT"
+    options = parser("generate", "Makes a 3D asset from a prompt.")
+    options.add_argument("prompt", help="what to make, for example 'a hamburger'")
+    options.add_argument("--recipe", help="see `lodestone recipes`; or package.module:function of your own")
+    options.add_argument("--prior", help=PRIORS)
+    options.add_argument("--estimator", help="by name, instead of the recipe's own")
+    options.add_argument("--formats", default="ply", help="splat files to write, for example ply,splat")
+    run_options(options, usage)
+    chosen, rest = understand(lambda: options.parse_known_args(words), "lodestone generate --help")
+    check_text("the prompt", chosen.prompt)
+    formats = splat_formats(chosen.formats)
+
+    from lodestone.recipes.choose import Choice, build
+    from lodestone.runs import generate as run
+
+    named = {name: value for name in ("recipe", "prior", "estimator") if (value := getattr(chosen, name)) is not None}
+    choice = Choice(**named)
+    experiment = fill_in(build(choice, chosen.prompt), rest, usage, fields=chosen.fields)
+    default_prior_notice(choice.prior, chosen)
+    return stopping(lambda: run(experiment, output=chosen.output, choice=choice, formats=formats, quiet=chosen.quiet))
+
+
+def default_prior_notice(prior: str, chosen: argparse.Namespace) -> None:
+    """One line, if nobody chose it, that says which prior is at work, why, and what else there is."""
+    if chosen.prior is not None or chosen.quiet:
+        return
+    if prior == "embedded":
+        print("prior: embedded, the default; --prior empirical is faster")
+    else:
+        print(f"prior: {prior}, the default until the trained one is recognized 80 % as often (--prior embedded)")
+
+
+def stopping(run: "Callable[[], FinishedRun]") -> int:
+    """Runs, and tells the user where the files are or why the run stopped."""
+    from lodestone.optimize.watchdog import OptimizationStopped
+
+    try:
+        finished = run()
+    except OptimizationStopped as error:
+        print(f"lodestone: {error}; the run folder keeps the last checkpoint before that", file=sys.stderr)
+        return 1
+    for path in finished.files:
+        print(path)
+    if not finished.complete:
+        print(f"interrupted; continue with: lodestone resume {finished.folder.path}")
+    return 0
+
+
+def resume(words: list[str]) -> int:
+    """`lodestone resume RUN`."""
+    options = parser("resume", "Continues a run from its newest checkpoint; needs only its folder.")
+    options.add_argument("run", type=Path, help="run folder, such as outputs/a-hamburger-1a2b3c/20260102-030405")
+    options.add_argument("--quiet", action="store_true", help="print the asset's files only")
+    chosen = understand(lambda: options.parse_args(words), "lodestone resume --help")
+    from lodestone.runs import resume as run
+
+    return stopping(lambda: run(chosen.run, quiet=chosen.quiet))

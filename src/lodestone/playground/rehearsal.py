@@ -1,0 +1,45 @@
+"""A first and a last step that cost nothing, so that whatever they would refuse is refused before any work starts."""
+
+from dataclasses import replace
+
+import torch
+
+from lodestone.arrays import Latents, Times
+from lodestone.optimize.experiment import Experiment
+from lodestone.optimize.loop import conditioning_of
+from lodestone.optimize.state import OptimizationState
+from lodestone.priors.denoiser import AbstractDenoiser, Prediction, PredictionType
+from lodestone.prompts.conditioning import Conditioning
+from lodestone.prompts.prompt import EncodedPrompt
+
+__all__ = ["rehearse"]
+
+
+class SilentDenoiser(AbstractDenoiser):
+    """Predicts zeros for latents of the shape, and on the schedule, of another denoiser."""
+
+    def __init__(self, other: AbstractDenoiser) -> None:
+        super().__init__()
+        self.schedule, self.latent_shape = other.schedule, other.latent_shape
+
+    def forward(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Prediction:
+        return Prediction.of(PredictionType.NOISE, torch.zeros_like(noisy), noisy, t, self.schedule)
+
+
+@torch.no_grad()
+def rehearse(
+    experiment: Experiment, prompt: EncodedPrompt, state: OptimizationState, denoiser: AbstractDenoiser
+) -> None:
+    """Asks the estimator for two gradients of a flat scene; the state stays as it is.
+
+    Raises: SettingError if the estimator cannot work with these particles, views or words.
+    """
+    plan, silent, rng = experiment.plan, SilentDenoiser(denoiser), torch.Generator()
+    memory = None if state.noise_memory is None else state.noise_memory.clone()
+    viewpoints = experiment.cameras.sample(plan.views, rng)
+    cameras = viewpoints.cameras(8, 8).to(torch.device(experiment.device))
+    rendering = state.scene.render(cameras, plan.background.sample(plan.views, rng))
+    conditioning = conditioning_of(prompt, viewpoints, cameras, rendering, replace(state, noise_memory=memory))
+    latents = rendering.color.new_zeros(plan.views, *denoiser.latent_shape)
+    for step in {0, plan.steps - 1}:
+        experiment.estimator.gradient(silent, latents, conditioning, plan.settings(step, silent.schedule), rng)
