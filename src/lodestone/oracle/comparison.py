@@ -3,6 +3,10 @@
 Every seed is a descent of its own with its own slot, and its figure is a mean over the particles of that descent; the
 spread in the tables is over seeds. An estimator comes with the settings that `recipes.estimators` has for the
 empirical prior, its weight `w(t)` included; its window of times is `Descent.window` for all.
+
+The budget is fixed twice. At equal steps, every figure but one; at equal denoiser calls, `distance_at_budget`: an
+estimator that spends more than SDS in a step descends a second time with as many steps as SDS's calls allow. (Cutting
+the longer descent short would be unfair where times fall with the steps.)
 """
 
 import math
@@ -13,13 +17,25 @@ from statistics import fmean, median_high, stdev
 
 import torch
 
+from lodestone.arrays import Latents
+from lodestone.distillation.estimator import AbstractEstimator
 from lodestone.errors import SettingError
-from lodestone.oracle.descent import Descent, Trajectory, descend, draw_gradients
+from lodestone.oracle.descent import Descent, Trajectory, descend, draw_gradients, mixed
 from lodestone.oracle.measures import distances, judge, noise_to_signal
 from lodestone.oracle.problems import Problem, named_problem
-from lodestone.recipes.estimators import estimator_for
+from lodestone.oracle.variants import contestant
 
-__all__ = ["SUMMARIZED", "Contest", "Outcome", "Summary", "compete", "descent_for", "summarize"]
+__all__ = [
+    "REFERENCES",
+    "SUMMARIZED",
+    "Contest",
+    "Outcome",
+    "Summary",
+    "compete",
+    "descent_for",
+    "reference",
+    "summarize",
+]
 
 DRAWS, PICTURE_DRAWS = 1024, 64
 """Gradients at one start from which the ratio of noise to signal is estimated."""
@@ -68,27 +84,52 @@ def descent_for(chosen: Problem, shortened: int | None = None) -> Descent:
 
 def compete(contest: Contest) -> Outcome | str:
     """Descends once; the reason, if the estimator cannot work here."""
-    chosen, estimator = problem(contest.problem), estimator_for(contest.estimator, "empirical")
+    chosen, estimator = problem(contest.problem), contestant(contest.estimator)
     plan = descent_for(chosen, contest.shortened)
     try:
         path = descend(estimator, chosen, plan, contest.seed)
+        affordable = end_within_budget(estimator, chosen, plan, path, contest.seed)
         start = chosen.particles(1, torch.Generator().manual_seed(contest.seed))
         count = PICTURE_DRAWS if chosen.pictures else DRAWS
         noise = noise_to_signal(draw_gradients(estimator, chosen, start, MIDDLE, count, contest.seed))
     except SettingError as error:
         return str(error)
-    reached = [float(distances(chosen, latents).amin(dim=1).mean()) for latents in path.positions]
-    figures = dict(judge(chosen, path.end)) | costs(chosen, plan, path, reached) | {"noise": noise}
+    reached = [mean_distance(chosen, latents) for latents in path.positions]
+    arrival = next((calls for calls, at in zip(path.calls, reached, strict=True) if at <= chosen.near), math.inf)
+    figures = dict(judge(chosen, path.end)) | {
+        "distance_at_budget": mean_distance(chosen, affordable),
+        "noise": noise,
+        "calls": path.calls[-1] / plan.steps,
+        "arrival": arrival,
+    }
     shown = path.end[0].tolist() if chosen.pictures and contest.seed == 0 else None
     return Outcome(figures, path.calls, reached, shown)
 
 
-def costs(chosen: Problem, plan: Descent, path: Trajectory, reached: Sequence[float]) -> dict[str, float]:
-    """Denoiser calls for each particle: for a step, until arrival, and where the budget of SDS leads."""
-    budget = BASIC_CALLS * plan.steps
-    arrival = next((calls for calls, at in zip(path.calls, reached, strict=True) if at <= chosen.near), math.inf)
-    within = [at for calls, at in zip(path.calls, reached, strict=True) if calls <= budget]
-    return {"calls": path.calls[-1] / plan.steps, "arrival": arrival, "distance_at_budget": within[-1]}
+def mean_distance(chosen: Problem, latents: Latents) -> float:
+    """Mean over particles of the distance to the nearest conditional mode."""
+    return float(distances(chosen, latents).amin(dim=1).mean())
+
+
+def end_within_budget(
+    estimator: AbstractEstimator, chosen: Problem, plan: Descent, path: Trajectory, seed: int
+) -> Latents:
+    """Where the particles end on the calls that SDS spends in this plan, in fewer steps if a step costs more."""
+    share = BASIC_CALLS * plan.steps / path.calls[-1]
+    if share >= 1:
+        return path.end
+    return descend(estimator, chosen, replace(plan, steps=max(1, int(share * plan.steps))), seed).end
+
+
+REFERENCES = ("the start", "exact samples")
+"""Figures without any descent: where everybody begins, and what a perfect sampler of `p(x | y)` would give."""
+
+
+def reference(kind: str, name: str, seed: int) -> Mapping[str, float]:
+    """The figures of one of `REFERENCES` for as many particles as a descent has."""
+    chosen = problem(name)
+    count, rng = descent_for(chosen).particles, torch.Generator().manual_seed(mixed(seed, -1))
+    return judge(chosen, chosen.particles(count, rng) if kind == REFERENCES[0] else chosen.samples(count, rng))
 
 
 @dataclass(frozen=True)

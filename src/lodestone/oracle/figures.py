@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lodestone.oracle.comparison import Outcome, descent_for, problem
+from lodestone.oracle.comparison import Outcome, problem
 from lodestone.oracle.mixture import TOYS, Toy, Track
 from lodestone.oracle.terms import VANISHED, TermCurves
 from lodestone.storage import write_atomically
@@ -92,7 +92,7 @@ def mixture_figure(path: Path, toy: str, tracks: Mapping[str, Track]) -> Path:
         color, dashes = TRACKS[name]
         axes[2].plot(tracks[name].steps, tracks[name].distance, color=color, linestyle=dashes, label=name)
     axes[2].set(xlabel="step", ylabel="distance", ylim=(0, None))
-    axes[2].set_title("from the particles' mean to the nearest prompt's mode", fontsize=10)
+    axes[2].set_title("mean of the particles to the nearest prompt's mode", fontsize=9)
     axes[2].grid(axis="y", linewidth=0.3)
     return save(figure, path)
 
@@ -156,13 +156,15 @@ def coefficient_figure(path: Path, curves: Mapping[str, TermCurves]) -> Path:
     """The projection r over noises against the optimal coefficient c*."""
     figure, axes = panels(len(curves))
     for ax, (place, found) in zip(axes, curves.items(), strict=True):
-        ax.fill_between(found.t, found.r_low, found.r_high, color=SKY, alpha=0.5, label="r, all noises", linewidth=0)
+        ax.fill_between(
+            found.t, found.r_low, found.r_high, color=SKY, alpha=0.5, label="r, 98 % of noises", linewidth=0
+        )
         ax.plot(found.t, found.r_mean, color=BLUE, label="r, mean")
         ax.plot(found.t, found.best, color=RED, linestyle="--", label="c*")
         ax.set(title=place, xlabel="t")
         ax.grid(axis="y", linewidth=0.3)
     axes[0].legend(fontsize=8, loc="upper right")
-    figure.supylabel("coefficient of the noise (note the scales)")
+    figure.supylabel("coefficient of the noise (scales differ)")
     return save(figure, path)
 
 
@@ -194,12 +196,13 @@ def end_figure(path: Path, results: Mapping[str, Outcomes]) -> Path:
     for ax, (name, outcomes) in zip(axes, results.items(), strict=True):
         chosen = problem(name)
         for row, estimator in enumerate(names):
-            ends = [max(outcome.figures["distance"], 1e-3) for outcome in outcomes.get(estimator, ())]
+            ends = [max(outcome.figures["distance"], 2e-3) for outcome in outcomes.get(estimator, ())]
             ax.plot(ends, [row] * len(ends), "o", color=BLUE, alpha=0.35, markersize=5, markeredgewidth=0)
             if ends:
                 ax.plot(sum(ends) / len(ends), row, "|", color=BLACK, markersize=14, markeredgewidth=2)
-        ax.axvspan(1e-3, chosen.near, color=GREEN, alpha=0.12, linewidth=0)
-        ax.set(xscale="log", xlim=(1e-3, 10), title=chosen.title)
+        ax.axvspan(2e-3, chosen.near, color=GREEN, alpha=0.12, linewidth=0)
+        ax.set(xscale="log", xlim=(2e-3, 6), title=chosen.title)
+        ax.set_xticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
         ax.set_xlabel("RMS distance over entries" if chosen.pictures else "distance")
         ax.grid(axis="y", linewidth=0.3)
     axes[0].set_yticks(range(len(names)), names)
@@ -211,19 +214,19 @@ def end_figure(path: Path, results: Mapping[str, Outcomes]) -> Path:
 def cost_figure(path: Path, name: str, outcomes: Outcomes) -> Path:
     """Distance against denoiser calls: each estimator in its own panel, before the background of all others."""
     chosen, across = problem(name), 6
-    plan = descent_for(chosen)
     figure = canvas(13.0, 2.1 * math.ceil(len(outcomes) / across) + 0.6)
     axes = list(
         figure.subplots(math.ceil(len(outcomes) / across), across, sharex=True, sharey=True, squeeze=False).flat
     )
     middle = {estimator: mean_curve(seeds) for estimator, seeds in outcomes.items()}
+    most = max(calls[-1] for calls, _ in middle.values())
     for ax, estimator in zip(axes, outcomes, strict=False):
         for calls, distance in middle.values():
             ax.plot(calls, distance, color=GREY, alpha=0.25, linewidth=0.7)
         ax.plot(*middle[estimator], color=BLUE, linewidth=2)
         ax.axhline(chosen.near, color=GREEN, linestyle="--", linewidth=1)
-        ax.set(yscale="log", title=estimator, xlim=(0, 6 * plan.steps), ylim=(0.01, 5))
-        ax.set_yticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["0.01", "0.03", "0.1", "0.3", "1", "3"], minor=False)
+        ax.set(yscale="log", title=estimator, xlim=(0, 1.03 * most), ylim=(0.003, 5))
+        ax.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"], minor=False)
         ax.minorticks_off()
     for ax in axes[len(outcomes) :]:
         ax.set_visible(False)
@@ -258,6 +261,6 @@ def picture_figure(path: Path, results: Mapping[str, Outcomes], across: int = 12
 def gallery(name: str, outcomes: Outcomes) -> dict[str, Tensor]:
     """Pictures by their labels; of the prompt's own, mirror images are left out."""
     modes = problem(name).modes
-    shown = {f"(picture {place + 1})": mode for place, mode in enumerate(modes[: len(modes) // 2])}
+    shown = {f"prompt's {place + 1}": mode for place, mode in enumerate(modes[: len(modes) // 2])}
     ends = {estimator: seeds[0].picture for estimator, seeds in outcomes.items()}
     return shown | {estimator: torch.tensor(picture) for estimator, picture in ends.items() if picture is not None}

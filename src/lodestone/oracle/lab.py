@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -13,10 +14,12 @@ from typing import Any, TypeVar
 import torch
 
 from lodestone import __version__
+from lodestone.distillation.dds import AbstractEditing
 from lodestone.errors import SettingError, check_range
 from lodestone.optimize.plain import to_plain
 from lodestone.oracle import figures, mixture, terms
 from lodestone.oracle.comparison import (
+    REFERENCES,
     SUMMARIZED,
     Contest,
     Outcome,
@@ -24,12 +27,14 @@ from lodestone.oracle.comparison import (
     compete,
     descent_for,
     problem,
+    reference,
     summarize,
 )
 from lodestone.oracle.problems import PROBLEMS
 from lodestone.oracle.tables import comparison_tables, mixture_tables, terms_tables
-from lodestone.recipes.estimators import estimator_for, estimators
-from lodestone.storage import write_text
+from lodestone.oracle.variants import VARIED, contestant, variants
+from lodestone.recipes.estimators import editors, estimator_for, estimators
+from lodestone.storage import explain, write_text
 
 __all__ = ["Experiment", "LabSettings", "experiments"]
 
@@ -80,9 +85,22 @@ def experiments(settings: LabSettings, only: Experiment | None = None) -> Iterat
     """
     known = {Experiment.MIXTURE: run_mixture, Experiment.TERMS: run_terms, Experiment.ESTIMATORS: run_comparison}
     figures.canvas(1.0, 1.0)  # finds out whether there is matplotlib, before minutes of work
+    try_to_write(settings.output)
     for name, run in known.items():
         if only in (None, name):
             yield from run(settings)
+
+
+def try_to_write(folder: Path) -> None:
+    """Finds out whether files can be written, before minutes of work.
+
+    Raises: SettingError if they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise SettingError(explain(folder, error)) from error
 
 
 def each(function: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> list[Result]:
@@ -139,8 +157,8 @@ def run_mixture(settings: LabSettings) -> Iterator[Path]:
 
 
 def brief(track: mixture.Track) -> dict[str, Any]:
-    """A track without the particles' paths."""
-    return {name: value for name, value in asdict(track).items() if name != "particle_paths"}
+    """A track without the particles' paths, and without its steps: every `record_every`-th of its descent."""
+    return {name: value for name, value in asdict(track).items() if name not in ("particle_paths", "steps")}
 
 
 def rounded(value: Any, digits: int = 4) -> Any:
@@ -167,51 +185,59 @@ def run_terms(settings: LabSettings) -> Iterator[Path]:
 
 
 def run_comparison(settings: LabSettings) -> Iterator[Path]:
-    """Every estimator on every problem."""
+    """Every estimator on every problem, and variants of them that say why."""
     names, seeds = settings.names or tuple(estimators("empirical")), range(settings.seeds)
-    contests = [Contest(*key, settings.steps) for key in product(PROBLEMS, names, seeds)]
-    found = each(compete, contests, settings.workers)
-    skipped = {
-        contest.estimator: outcome for contest, outcome in zip(contests, found, strict=True) if isinstance(outcome, str)
-    }
+    varied = [name for name, variant in variants().items() if variant.origin in names]
+    keys = [*product(PROBLEMS, names), *product(VARIED, varied)]
+    contests = [Contest(*key, seed, settings.steps) for key in keys for seed in seeds]
+    found = dict(zip(contests, each(compete, contests, settings.workers), strict=True))
+    skipped = {contest.estimator: outcome for contest, outcome in found.items() if isinstance(outcome, str)}
     results: dict[str, dict[str, list[Outcome]]] = {name: {} for name in PROBLEMS}
-    for contest, outcome in zip(contests, found, strict=True):
+    for contest, outcome in found.items():
         if not isinstance(outcome, str):
             results[contest.problem].setdefault(contest.estimator, []).append(outcome)
     if not any(results.values()):
         raise SettingError(f"no estimator could be compared ({'; '.join(skipped.values())}): choose others")
     summaries = {
-        name: {estimator: summarized(seeds_of) for estimator, seeds_of in outcomes.items()}
+        name: {estimator: summarized([seed.figures for seed in own]) for estimator, own in outcomes.items()}
         for name, outcomes in results.items()
     }
-    yield write_numbers(settings.output / "estimators.json", plain(summaries, results, skipped, settings))
-    page = comparison_tables(summaries, skipped)
-    yield write_table(settings.output / "estimators.md", TITLE, Experiment.ESTIMATORS, settings, page)
-    yield figures.end_figure(settings.output / "estimators-ends.png", results)
-    yield figures.picture_figure(settings.output / "estimators-pictures.png", results)
-    for name in ("trap", "three-pictures"):
-        yield figures.cost_figure(settings.output / f"estimators-calls-{name}.png", name, results[name])
-
-
-def summarized(outcomes: Sequence[Outcome]) -> dict[str, Summary]:
-    """Every figure over the seeds."""
-    return {
-        name: summarize([outcome.figures[name] for outcome in outcomes])
-        for name in SUMMARIZED
-        if name in outcomes[0].figures
+    references = {
+        name: {kind: summarized([reference(kind, name, seed) for seed in seeds]) for kind in REFERENCES}
+        for name in results
     }
+    skipped |= not_asked() if not settings.names else {}
+    numbers = plain(summaries, results, settings) | {"references": rounded(to_plain(references)), "skipped": skipped}
+    yield write_numbers(settings.output / "estimators.json", numbers)
+    page = comparison_tables(summaries, references, skipped)
+    yield write_table(settings.output / "estimators.md", TITLE, Experiment.ESTIMATORS, settings, page)
+    named = {name: {key: own[key] for key in names if key in own} for name, own in results.items()}
+    yield figures.end_figure(settings.output / "estimators-ends.png", named)
+    yield figures.picture_figure(settings.output / "estimators-pictures.png", named)
+    for name in ("trap", "three-pictures"):
+        yield figures.cost_figure(settings.output / f"estimators-calls-{name}.png", name, named[name])
+
+
+def not_asked() -> dict[str, str]:
+    """Estimators that edit have nothing to edit here."""
+    reason = "it edits a picture and compares with the source and its wording; the start here is nothing's picture"
+    return {name: reason for name, found in editors("empirical").items() if isinstance(found, AbstractEditing)}
+
+
+def summarized(seeds: Sequence[Mapping[str, float]]) -> dict[str, Summary]:
+    """Every figure over the seeds."""
+    return {name: summarize([seed[name] for seed in seeds]) for name in SUMMARIZED if name in seeds[0]}
 
 
 def plain(
     summaries: Mapping[str, Mapping[str, Mapping[str, Summary]]],
     results: Mapping[str, Mapping[str, Sequence[Outcome]]],
-    skipped: Mapping[str, str],
     settings: LabSettings,
 ) -> dict[str, Any]:
     """The comparison as JSON holds it: settings, figures of every seed, and mean curves."""
     taking_part = list(dict.fromkeys(name for outcomes in results.values() for name in outcomes))
     return {
-        "settings": {name: to_plain(estimator_for(name, "empirical")) for name in taking_part},
+        "settings": {name: to_plain(contestant(name)) for name in taking_part},
         "descents": {name: to_plain(descent_for(problem(name), settings.steps)) for name in results},
         "figures": rounded(to_plain(summaries)),
         "curves": {
@@ -221,5 +247,4 @@ def plain(
             }
             for name, outcomes in results.items()
         },
-        "skipped": dict(skipped),
     }

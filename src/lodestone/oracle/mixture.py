@@ -10,7 +10,7 @@ particles of a step, `t ~ U{20..980}`, `w(t) = sigma^2`. Parts of SDS:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -69,10 +69,11 @@ class Contestant:
 def contestants() -> Mapping[str, Contestant]:
     """Everything that is followed, by name."""
 
-    def ssd(threshold: float, matched: bool, coefficient: Coefficient = Coefficient.BATCH) -> Contestant:
-        return Contestant(
-            StableScoreDistillation(times=SHARED, threshold=threshold, matched=matched, coefficient=coefficient)
-        )
+    def ssd(
+        threshold: float, matched: bool, coefficient: Coefficient = Coefficient.BATCH, floor: float = 0.0
+    ) -> Contestant:
+        chosen = StableScoreDistillation(times=SHARED, threshold=threshold, matched=matched, coefficient=coefficient)
+        return Contestant(replace(chosen, smallest_ratio=floor))
 
     disengaging = ClassifierScoreDistillation(times=SHARED)
     return {
@@ -83,6 +84,7 @@ def contestants() -> Mapping[str, Contestant]:
         "SSD, M = 300, matched": ssd(0.3, matched=True),
         "SSD, M = 200, unmatched": ssd(0.2, matched=False),
         "SSD, M = 200, matched": ssd(0.2, matched=True),
+        "SSD, M = 300, matched, ratio at least 0.5": ssd(0.3, matched=True, floor=0.5),
         "SSD, M = 300, unmatched, r of each sample": ssd(0.3, False, Coefficient.PROJECTION),
         "LODS, s = 7.5": Contestant(LearnedNullEmbedding(times=SHARED, guidance_scale=7.5, learning_rate=1e-2)),
     }

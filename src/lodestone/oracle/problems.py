@@ -70,6 +70,12 @@ class Problem:
         start = self.start.expand(count, *self.start.shape[1:])
         return start + self.start_spread * torch.randn(start.shape, generator=rng, dtype=start.dtype)
 
+    def samples(self, count: int, rng: torch.Generator) -> Latents:
+        """Draws of `p(x | y)`: what a perfect sampler would give."""
+        centres = self.modes[torch.randint(len(self.modes), (count,), generator=rng)]
+        width = self.near * self.unit / math.sqrt(self.modes[0].numel())
+        return centres + width * torch.randn(centres.shape, generator=rng, dtype=centres.dtype)
+
 
 def points(positions: Sequence[Sequence[float]]) -> Latents:
     """Points of a plane as latents of one row of two entries, in double precision."""

@@ -1,12 +1,13 @@
 """Tables in Markdown, from the numbers that are stored beside them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
 from lodestone.oracle.comparison import Summary
 from lodestone.oracle.mixture import Track
 from lodestone.oracle.problems import PROBLEMS
 from lodestone.oracle.terms import TermCurves, vanishing_time
+from lodestone.oracle.variants import VARIED, variants
 
 __all__ = ["comparison_tables", "mixture_tables", "terms_tables"]
 
@@ -40,7 +41,8 @@ def spread(values: Sequence[float]) -> str:
 
 
 def mixture_tables(tracks: Mapping[str, Mapping[str, Sequence[Track]]]) -> str:
-    """One table for each toy; a row for each contestant."""
+    """One table for each toy; a row for each contestant, over all seeds."""
+    seeds = len(next(iter(next(iter(tracks.values())).values())))
     head = ["", "mean ends at", "mean came within", "particles end at", "gap of the mean", "spread"]
     columns: list[Callable[[Track], float]] = [
         lambda track: track.distance[-1],
@@ -49,7 +51,7 @@ def mixture_tables(tracks: Mapping[str, Mapping[str, Sequence[Track]]]) -> str:
         lambda track: track.gap,
         lambda track: track.spread,
     ]
-    parts = []
+    parts = [f"Over {seeds} seeds of 32 particles each.\n"]
     for toy, contestants in tracks.items():
         rows = [
             [name, *(spread([column(track) for track in followed]) for column in columns)]
@@ -60,8 +62,8 @@ def mixture_tables(tracks: Mapping[str, Mapping[str, Sequence[Track]]]) -> str:
 
 
 def terms_tables(curves: Mapping[str, TermCurves]) -> str:
-    """Where h vanishes, and how far r is from c*."""
-    head = ["", "h is below eps_y / 1000 up to t =", "c* at t = 100, 500, 900", "largest &#124;r - c*&#124; there"]
+    """Where h vanishes, and how far r is from c* in all but the 2 % most extreme noises."""
+    head = ["", "h is below eps_y / 1000 up to t =", "c* at t = 100, 500, 900", "r is off by up to"]
     rows = []
     for place, found in curves.items():
         at = [min(range(len(found.t)), key=lambda i: abs(found.t[i] - t)) for t in (100, 500, 900)]
@@ -100,27 +102,50 @@ def arrival_cell(summary: Summary) -> str:
     return f"{number(summary.median)} ({summary.finite} of {len(summary.values)})"
 
 
-def comparison_tables(results: Mapping[str, Mapping[str, Mapping[str, Summary]]], skipped: Mapping[str, str]) -> str:
-    """The overview, a table for each problem, and who could not take part."""
-    names = list(dict.fromkeys(name for entries in results.values() for name in entries))
-    head = ["", *(title(problem) for problem in results), "calls a step"]
-    rows = []
-    for name in names:
-        cells = [summary_cell(entries[name]["distance"]) if name in entries else "" for entries in results.values()]
-        calls = next(entries[name]["calls"] for entries in results.values() if name in entries)
-        rows.append([f"`{name}`", *cells, number(calls.mean)])
-    overview = f"## Where they end: distance to the nearest conditional mode\n\n{table(head, rows)}"
-    parts = [overview, *(problem_table(problem, entries) for problem, entries in results.items())]
+Figures = Mapping[str, Mapping[str, Summary]]
+"""Every figure of every estimator on one problem."""
+
+
+def comparison_tables(
+    results: Mapping[str, Figures], references: Mapping[str, Figures], skipped: Mapping[str, str]
+) -> str:
+    """The overview, a table for each problem, variants below their origins, and who could not take part."""
+    varied, names = variants(), list(dict.fromkeys(name for entries in results.values() for name in entries))
+    own = {name: {key: entries[key] for key in entries if key not in varied} for name, entries in results.items()}
+    parts = [
+        "## Where they end: distance to the nearest conditional mode\n\n"
+        + distance_table(results, [name for name in names if name not in varied]),
+        *(problem_table(problem, entries, references[problem]) for problem, entries in own.items()),
+    ]
+    if chosen := {name: variant for name, variant in varied.items() if name in names}:
+        order = dict.fromkeys(key for name, variant in chosen.items() for key in (variant.origin, name))
+        among = {name: results[name] for name in VARIED}
+        parts.append(
+            f"## One thing changed: distance to the nearest conditional mode\n\n{distance_table(among, order)}"
+        )
     if skipped:
         parts.append("## Not compared\n\n" + "\n".join(f"- `{name}`: {why}" for name, why in skipped.items()) + "\n")
     return "\n".join(parts)
 
 
-def problem_table(problem: str, entries: Mapping[str, Mapping[str, Summary]]) -> str:
-    """Every figure of every estimator on one problem."""
+def distance_table(results: Mapping[str, Figures], names: Iterable[str]) -> str:
+    """Where estimators end on every problem, and their calls."""
+    rows = []
+    for name in names:
+        cells = [summary_cell(entries[name]["distance"]) if name in entries else "" for entries in results.values()]
+        calls = next(entries[name]["calls"] for entries in results.values() if name in entries)
+        rows.append([f"`{name}`", *cells, number(calls.mean)])
+    return table(["", *(title(problem) for problem in results), "calls a step"], rows)
+
+
+def problem_table(problem: str, entries: Figures, references: Figures) -> str:
+    """Every figure of every estimator on one problem, below those that no descent has made."""
     known = [key for key in COLUMNS if any(key in figures for figures in entries.values())]
     head = ["", *(COLUMNS[key] for key in known), "calls to arrive"]
     rows = [
+        [f"*{name}*", *(summary_cell(figures[key]) if key in figures else "" for key in known), ""]
+        for name, figures in references.items()
+    ] + [
         [f"`{name}`", *(summary_cell(figures[key]) for key in known), arrival_cell(figures["arrival"])]
         for name, figures in entries.items()
     ]
