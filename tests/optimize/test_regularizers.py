@@ -68,7 +68,10 @@ def test_smoothness_does_not_pull_on_opacity():
 
 def test_weights_are_annealed_and_zero_means_not_computed():
     weights = Regularizers(sparsity=Linear(0.0, 4.0, over=4), opaqueness=Constant(2.0))
-    assert weights.weights(1) == {"sparsity": 1.0, "opaqueness": 2.0, "smoothness": 0.0}
+    assert {name: weight for name, weight in weights.weights(1).items() if weight} == {
+        "sparsity": 1.0,
+        "opaqueness": 2.0,
+    }
     terms = regularization(rendering(plane(0.5)), weights.weights(1))
     assert set(terms) == {"sparsity", "opaqueness"}
     assert float(terms["opaqueness"]) == pytest.approx(2 * math.log(2.0))

@@ -8,6 +8,7 @@ from lodestone.errors import SettingError, check_range
 
 if TYPE_CHECKING:
     from lodestone.export.asset import SplatFormat
+    from lodestone.export.mesh import MeshFormat
 
 __all__ = ["export", "render", "splat_formats"]
 
@@ -30,17 +31,38 @@ def render(words: list[str]) -> int:
 
 
 def export(words: list[str]) -> int:
-    """`lodestone export RUN --format ply,splat`."""
-    options = parser("export", "Writes a run's scene in other file formats.")
+    """`lodestone export RUN --format ply,splat,glb,obj`."""
+    options = parser(
+        "export", "Writes a run's scene in other file formats: splats (ply, splat), textured meshes (glb, obj)."
+    )
     options.add_argument("run", type=Path, help="run folder")
-    options.add_argument("--format", default="ply", help="ply, splat, or both separated by a comma")
+    options.add_argument("--format", default="ply", help="ply, splat, glb, obj, or several separated by commas")
+    options.add_argument("--faces", type=int, default=20_000, help="a mesh's largest number of triangles")
+    options.add_argument("--texture-size", type=int, default=1024, help="side of a mesh's texture in texels")
     options.add_argument("--output", type=Path, help="folder to write to; by default the run's asset folder")
     chosen = understand(lambda: options.parse_args(words), "lodestone export --help")
+    formats = all_formats(chosen.format)
+    from lodestone.export.mesh import sentences
     from lodestone.runs import export_run
 
-    for path in export_run(chosen.run, splat_formats(chosen.format), output=chosen.output):
+    numbers = {"faces": chosen.faces, "texture_size": chosen.texture_size}
+    for path in export_run(chosen.run, formats, output=chosen.output, **numbers):
         print(path)
+        if path.suffix == ".json":
+            print("\n".join(sentences(path)))
     return 0
+
+
+def all_formats(text: str) -> "list[SplatFormat | MeshFormat]":
+    """`ply,glb` as formats.
+
+    Raises: SettingError if one is unknown.
+    """
+    from lodestone.export.asset import SplatFormat
+    from lodestone.export.mesh import MeshFormat
+
+    known: dict[str, SplatFormat | MeshFormat] = {str(member): member for member in (*SplatFormat, *MeshFormat)}
+    return [known[word] for word in chosen_words(text, list(known))]
 
 
 def splat_formats(text: str) -> "list[SplatFormat]":
@@ -50,8 +72,15 @@ def splat_formats(text: str) -> "list[SplatFormat]":
     """
     from lodestone.export.asset import SplatFormat
 
-    known = [member.value for member in SplatFormat]
+    return [SplatFormat(word) for word in chosen_words(text, [member.value for member in SplatFormat])]
+
+
+def chosen_words(text: str, known: list[str]) -> list[str]:
+    """Words separated by commas, each once.
+
+    Raises: SettingError if one is unknown.
+    """
     wanted = [word.strip().lower() for word in text.split(",") if word.strip()]
     if not wanted or any(word not in known for word in wanted):
         raise SettingError(f"format {text!r} is unknown: choose among {', '.join(known)}, separated by commas")
-    return [SplatFormat(word) for word in dict.fromkeys(wanted)]
+    return list(dict.fromkeys(wanted))

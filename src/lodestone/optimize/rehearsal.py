@@ -7,6 +7,7 @@ import torch
 from lodestone.arrays import Latents, Times
 from lodestone.optimize.experiment import Experiment
 from lodestone.optimize.loop import conditioning_of
+from lodestone.optimize.regularizers import check_regularizers
 from lodestone.optimize.state import OptimizationState
 from lodestone.priors.denoiser import AbstractDenoiser, Prediction, PredictionType
 from lodestone.prompts.conditioning import Conditioning
@@ -30,15 +31,17 @@ class SilentDenoiser(AbstractDenoiser):
 def rehearse(
     experiment: Experiment, prompt: EncodedPrompt, state: OptimizationState, denoiser: AbstractDenoiser
 ) -> None:
-    """Asks the estimator for two gradients of a flat scene; the state stays as it is.
+    """Asks the estimator for two gradients of a small rendering; the state stays as it is.
 
-    Raises: SettingError if the estimator cannot work with these particles, views or words.
+    Raises: SettingError if the estimator cannot work with these particles, views or words, or a regularizer with this
+    scene.
     """
     plan, silent, rng = experiment.plan, SilentDenoiser(denoiser), torch.Generator()
     memory = None if state.noise_memory is None else state.noise_memory.clone()
-    viewpoints = experiment.cameras.sample(plan.views, rng)
-    cameras = viewpoints.cameras(8, 8).to(torch.device(experiment.device))
-    rendering = state.scene.render(cameras, plan.background.sample(plan.views, rng))
+    device, viewpoints = torch.device(experiment.device), experiment.cameras.sample(plan.views, rng)
+    cameras = viewpoints.cameras(8, 8).to(device)
+    rendering = state.scene.render(cameras, plan.background.sample(plan.views, rng).to(device), rng)
+    check_regularizers(plan.regularizers, plan.steps, rendering)
     conditioning = conditioning_of(prompt, viewpoints, cameras, rendering, replace(state, noise_memory=memory))
     latents = rendering.color.new_zeros(plan.views, *denoiser.latent_shape)
     for step in {0, plan.steps - 1}:

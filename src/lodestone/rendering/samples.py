@@ -24,6 +24,8 @@ class RaySamples:
     direction: Float[Tensor, "s 3"]
     normal: Float[Tensor, "s 3"] | None = None
     """Unit vectors; None where no regularizer or shading asks for them."""
+    nearby_normal: Float[Tensor, "s 3"] | None = None
+    """Normals at points a little beside the samples; None where no regularizer asks for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
