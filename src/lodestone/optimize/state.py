@@ -44,9 +44,7 @@ class OptimizationState:
 
 def adam(groups: list[ParameterGroup]) -> torch.optim.Adam:
     """Adam with the moments that Gaussians are customarily optimized with."""
-    parameters = [
-        {"params": [g.parameter], "lr": g.learning_rate, "eps": g.epsilon, "name": g.name} for g in groups
-    ]
+    parameters = [{"params": [g.parameter], "lr": g.learning_rate, "eps": g.epsilon, "name": g.name} for g in groups]
     return torch.optim.Adam(parameters, betas=(0.9, 0.99))
 
 

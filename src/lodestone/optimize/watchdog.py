@@ -33,5 +33,6 @@ def check_visible(scene: AbstractScene, rendering: Rendering, step: int) -> None
     """Raises: OptimizationStopped if nothing of the scene is left to see."""
     if scene.coverage() < FAINTEST or float(rendering.opacity.detach().amax()) < FAINTEST:
         raise OptimizationStopped(
-            f"step {step}: the scene has become empty; lower plan.regularizers.sparsity or scene.density.prune_opacity"
+            f"step {step}: the scene has become empty; lower plan.regularizers.sparsity, the learning rates or, of "
+            "Gaussians, scene.density.prune_opacity"
         )

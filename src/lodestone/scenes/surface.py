@@ -28,7 +28,7 @@ class Volume:
     high: Float[Tensor, "3"]
     """Opposite corners of a box outside which there is nothing."""
     level: float | None = None
-    """The density at the surface, as 0 for minus a signed distance; None if it is to be found by matching silhouettes."""
+    """The density at the surface, as 0 for minus a signed distance; None: to be found by matching silhouettes."""
     smoothing: float = 0.0
     """What is finer than this is no part of the shape: the standard deviation of a blur, in world units."""
     color: Color | None = None
