@@ -116,4 +116,4 @@ def test_a_million_faces():
     vertices, faces = uv_sphere(rows=708, columns=708)
     mesh = decimate(clean(TriangleMesh(vertices=vertices, faces=faces)), faces=20_000, seconds=120.0)
     assert 15_000 < len(mesh.faces) <= 20_000
-    assert signed_volume(mesh) == pytest.approx(4 / 3 * math.pi * 0.216, rel=0.01)
+    assert signed_volume(mesh) == pytest.approx(4 / 3 * math.pi * 0.216, rel=0.02)

@@ -8,6 +8,7 @@ import torch
 from mesh_scenes import BOUND, Body, cube, rainbow, sphere, torus, uv_sphere
 
 from lodestone.errors import SettingError
+from lodestone.export import isosurface
 from lodestone.export import mesh as mesh_module
 from lodestone.export.agreement import compare, render_mesh
 from lodestone.export.mesh import MeshFormat, write_mesh
@@ -26,6 +27,7 @@ def small(monkeypatch):
     """A coarse grid and small pictures: the tests look at everything but resolution."""
     monkeypatch.setattr(mesh_module, "CELLS", 56)
     monkeypatch.setattr(mesh_module, "PICTURE", 192)
+    monkeypatch.setattr(isosurface, "PICTURE", 128)
 
 
 def blob(count=600, opacity=0.9):

@@ -116,7 +116,7 @@ def textured_mesh(
     if surface.color is not None:
         texture = bake_color(texels, surface.color, next(scene.parameters()).device)
     else:
-        texture = bake_views(texels, mesh, scene, camera, PICTURE)
+        texture = bake_views(texels, mesh, unwrapped, scene, camera, PICTURE)
     clock.append(time.perf_counter())
     report = report_of(mesh, unwrapped.method, texture_size, clock, ("surface", "unwrapping", "baking"))
     return textured(mesh, unwrapped, texture), report

@@ -7,7 +7,8 @@ From a colour at points, or from the scene's own pictures, projected back from m
 over the views that see the texel, with cos between its normal and the direction to the camera (as DreamGaussian,
 arXiv 2309.16653, section 3.2, whose weight is the cosine). A haze looks different from everywhere, and one texture
 cannot follow it: the views from which the scene is judged have s = 1, those from above and below `ELSEWHERE`, so that
-they decide only what the others hardly see. The pictures are on white, as the prior was shown them.
+they decide only what the others hardly see. The pictures are on white, as the prior was shown them. What the mesh
+then still lacks against them is added (`texture_fitting`).
 Texels that no view sees take the colour of the nearest one in space; those outside of all charts, of the nearest one
 on the texture, so that neither filtering nor mipmaps find an empty texel.
 """
@@ -24,6 +25,7 @@ from torch.nn.functional import grid_sample, normalize
 from lodestone.export.extras import needs
 from lodestone.export.isosurface import silhouette_views
 from lodestone.export.pictures import render_views
+from lodestone.export.texture_fitting import compare_picture, fit_vertices
 from lodestone.export.unwrapping import Unwrapped
 from lodestone.export.visibility import cover_texture, look, project
 from lodestone.rendering.cameras import Cameras, EvaluationCamera, Viewpoints
@@ -31,7 +33,7 @@ from lodestone.rendering.samples import TriangleMesh
 from lodestone.scenes.scene import AbstractScene
 from lodestone.scenes.surface import Color, TexturedMesh
 
-__all__ = ["Texels", "bake_color", "bake_views", "fill_gutters", "texels_of"]
+__all__ = ["Texels", "bake_color", "bake_views", "fill_gutters", "texels_of", "textured"]
 
 RING = 16
 """Views around the object from the height at which it is judged."""
@@ -59,6 +61,8 @@ class Texels:
     index: Int[Tensor, " t"]
     """Counted row by row."""
     size: int
+    face: Int[Tensor, " t"]
+    barycentric: Float[Tensor, "t 3"]
     position: Float[Tensor, "t 3"]
     normal: Float[Tensor, "t 3"]
 
@@ -71,12 +75,15 @@ def texels_of(mesh: TriangleMesh, unwrapped: Unwrapped, size: int) -> Texels:
     fragments = cover_texture(unwrapped.uv, unwrapped.faces, size)
     triangle = fragments.triangle.flatten()
     index = (triangle >= 0).nonzero()[:, 0]
-    corners = mesh.vertices[mesh.faces[triangle[index]]]
+    face, barycentric = triangle[index], fragments.barycentrics.view(-1, 3)[index]
+    corners = mesh.vertices[mesh.faces[face]]
     a, b, c = corners.unbind(dim=1)
     return Texels(
         index=index,
         size=size,
-        position=(fragments.barycentrics.view(-1, 3)[index][:, :, None] * corners).sum(dim=1),
+        face=face,
+        barycentric=barycentric,
+        position=(barycentric[:, :, None] * corners).sum(dim=1),
         normal=normalize(torch.linalg.cross(b - a, c - a), dim=-1, eps=1e-20),
     )
 
@@ -89,9 +96,25 @@ def bake_color(texels: Texels, color: Color, device: torch.device) -> Float[Tens
 
 
 def bake_views(
-    texels: Texels, mesh: TriangleMesh, scene: AbstractScene, camera: EvaluationCamera, size: int
+    texels: Texels, mesh: TriangleMesh, unwrapped: Unwrapped, scene: AbstractScene, camera: EvaluationCamera, size: int
 ) -> Float[Tensor, "rows columns 3"]:
     """A texture from the scene's pictures of `size` x `size` pixels."""
+    ring = camera.viewpoints(RING)
+    color = project_back(texels, mesh, scene, camera, size)
+    texture = fill_gutters(texels, color)
+    comparisons = [
+        compare_picture(mesh, unwrapped, texture, cameras, picture)
+        for cameras, picture in pictures_of(scene, ring, size // 2)
+    ]
+    lacking = fit_vertices(comparisons, len(mesh.vertices))[mesh.faces[texels.face]]
+    color = color + (texels.barycentric[:, :, None] * lacking).sum(dim=1)
+    return fill_gutters(texels, color.clamp(0, 1))
+
+
+def project_back(
+    texels: Texels, mesh: TriangleMesh, scene: AbstractScene, camera: EvaluationCamera, size: int
+) -> Float[Tensor, "t 3"]:
+    """The mean above, for every texel."""
     total, weights = torch.zeros(len(texels), 3), torch.zeros(len(texels))
     low, high = mesh.vertices.amin(dim=0), mesh.vertices.amax(dim=0)
     around = silhouette_views(low, high, camera.field_of_view)
@@ -101,8 +124,7 @@ def bake_views(
             total += share * weight[:, None] * color
             weights += share * weight
     seen = weights > LEAST_WEIGHT
-    color = total / weights.clamp(min=LEAST_WEIGHT)[:, None]
-    return fill_gutters(texels, fill_unseen(texels.position, color, seen).clamp(0, 1))
+    return fill_unseen(texels.position, total / weights.clamp(min=LEAST_WEIGHT)[:, None], seen).clamp(0, 1)
 
 
 def pictures_of(

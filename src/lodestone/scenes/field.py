@@ -25,8 +25,12 @@ from lodestone.scenes.field_settings import Backdrop, DensityBias, Normals, Spac
 from lodestone.scenes.linear_colors import colors_of, latents_of_color, linear_colors
 from lodestone.scenes.scene import AbstractScene, Rendering
 from lodestone.scenes.shading import Lights
+from lodestone.scenes.surface import Volume
 
 __all__ = ["AbstractField"]
+
+FINEST = 0.02
+"""What of the density is no noise: the standard deviation of a blur, as a share of the bound."""
 
 LARGEST_BATCH = 1 << 17
 """Samples that are looked at together where no gradient is wanted."""
@@ -102,6 +106,10 @@ class AbstractField(AbstractScene):
         around = torch.cat([points + offset for offset in (*offsets, *-offsets)])
         values = (self.raw_density(around) + self.bias(around)).view(2, 3, len(points))
         return (values[0] - values[1]).T / (2 * self.volume.difference)
+
+    def surface(self) -> Volume:
+        corner = torch.full((3,), self.bound, device=self.step.device)
+        return Volume(density=in_batches(self.density), low=-corner, high=corner, smoothing=FINEST * self.bound)
 
     @torch.no_grad()
     def coverage(self) -> float:
