@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 PROMPT ?= a hamburger
+# Threads that spin while they wait starve each other on a busy machine.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: demo test test-all lint clean
 

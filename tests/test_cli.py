@@ -23,7 +23,6 @@ from lodestone.optimize.run_folder import RunFolder
 from lodestone.recipes import csd_gs, sds_gs
 from lodestone.recipes.choose import Choice, build
 from lodestone.runs import find_origin, generate, read_experiment
-from lodestone.testing.offline import offline
 
 TINY = [
     "--plan.steps",
@@ -41,19 +40,7 @@ LODESTONE = [sys.executable, "-c", f"{ROBUST}from lodestone.cli import main\nsys
 """Under nohup, Python starts without its handler of SIGINT."""
 
 
-@pytest.fixture(autouse=True)
-def alone(tmp_path, monkeypatch):
-    """No network, an empty working folder, a cache of its own, one thread."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with offline():
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 @pytest.fixture(scope="session")
