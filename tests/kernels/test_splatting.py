@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lodestone.kernels import native, splatting
+from lodestone.kernels import native, native_kernel, splatting
 from lodestone.kernels.build import builds
 from lodestone.kernels.splatting import Backend, SplattingOutput, splat
 from lodestone.kernels.splatting_reference import SMALLEST_ALPHA, project_reference, rotation_matrices
@@ -215,8 +215,9 @@ def test_native_equals_reference_for_needles() -> None:
 @pytest.mark.parametrize("build", native.supported_builds(), ids=lambda build: build.name)
 def test_every_build_agrees(build: object, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also the one for processors without AVX2, which this machine would never choose."""
-    library = splatting._declare(native.load_library(build.library("splatting")))  # type: ignore[attr-defined]
-    monkeypatch.setattr(splatting, "_library", lambda: (library, ""))
+    library = native.load_library(build.library("splatting"))  # type: ignore[attr-defined]
+    splatting.NATIVE.declare(library)
+    monkeypatch.setattr(native_kernel, "_load", lambda kernel: (library, ""))
     assert_agree(SCENES["odd sizes, two views"], Backend.NATIVE)
 
 
@@ -469,7 +470,8 @@ def test_backends_refuse_what_they_cannot_take() -> None:
 
 
 def test_without_a_library_the_reference_renders(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(splatting, "_library", lambda: (None, "the native splatting kernel is not compiled: ..."))
+    missing = None, "the native splatting kernel is not compiled: ..."
+    monkeypatch.setattr(native_kernel, "_load", lambda kernel: missing)
     assert torch.equal(one_gaussian().render(Backend.AUTO).color, one_gaussian().render(Backend.REFERENCE).color)
     with pytest.raises(ValueError, match="not compiled"):
         one_gaussian().render(Backend.NATIVE)

@@ -86,9 +86,13 @@ def _load(kernel: NativeKernel) -> tuple[ctypes.CDLL | None, str]:
 
 
 def check_status(status: int) -> None:
-    """Raises: MemoryError or RuntimeError unless a kernel reports success."""
+    """Raises: MemoryError, SettingError or RuntimeError unless a kernel reports success."""
     if status == 1:
-        raise MemoryError("a native kernel ran out of memory: render fewer views or pixels at a time")
+        raise MemoryError("a native kernel ran out of memory: render fewer Gaussians, views or pixels at a time")
+    if status == 2:
+        raise SettingError(
+            "more than 2**31 pairs of Gaussians and tiles: render fewer views at a time, or smaller Gaussians"
+        )
     if status != 0:
         raise RuntimeError("a native kernel failed")
 

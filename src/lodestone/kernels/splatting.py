@@ -11,7 +11,6 @@ References:
 
 import ctypes
 import enum
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +21,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lodestone.errors import SettingError
-from lodestone.kernels.native import find_library, load_library
+from lodestone.kernels.native_kernel import NativeKernel, check_status, pointer
 from lodestone.kernels.splatting_cuda import cuda_available, splat_cuda
 from lodestone.kernels.splatting_reference import camera_from_world, splat_reference
 
 __all__ = ["Backend", "SplattingOutput", "native_available", "native_status", "splat"]
-
-INTERFACE_VERSION = 1
 
 
 class Backend(enum.Enum):
@@ -83,41 +80,27 @@ class _Gradients(ctypes.Structure):
     ]
 
 
-def _declare(library: ctypes.CDLL) -> ctypes.CDLL:
+def _declare(library: ctypes.CDLL) -> None:
     library.lodestone_splatting_acquire.restype = ctypes.c_void_p
     library.lodestone_splatting_release.argtypes = [ctypes.c_void_p]
     library.lodestone_splatting_release.restype = None
     scene, images, gradients = (ctypes.POINTER(structure) for structure in (_Scene, _Images, _Gradients))
     library.lodestone_splatting_forward.argtypes = [ctypes.c_void_p, scene, images, ctypes.c_void_p]
     library.lodestone_splatting_backward.argtypes = [ctypes.c_void_p, scene, images, images, gradients]
-    return library
 
 
-@functools.cache
-def _library() -> tuple[ctypes.CDLL | None, str]:
-    """The library, or None, and a sentence about it."""
-    path = find_library("splatting")
-    if path is None:
-        return None, "the native splatting kernel is not compiled: run `python -m lodestone.kernels.build`"
-    try:
-        library = load_library(path)
-    except OSError as error:
-        return None, f"the native splatting kernel {path.name} cannot be loaded: {error}"
-    if library.lodestone_splatting_version() != INTERFACE_VERSION:
-        return None, f"the native splatting kernel {path.name} is out of date: run `python -m lodestone.kernels.build`"
-    return _declare(
-        library
-    ), f"the native splatting kernel is {path.name}, {library.lodestone_splatting_lanes()} lanes wide"
+NATIVE = NativeKernel("splatting", version=1, declare=_declare)
 
 
 def native_available() -> bool:
     """Whether the native CPU kernel is compiled for this machine and loads."""
-    return _library()[0] is not None
+    return NATIVE.available
 
 
 def native_status() -> str:
     """One sentence on which native kernel is in use, or why none is and what to do."""
-    return _library()[1]
+    lanes = f", {NATIVE.library.lodestone_splatting_lanes()} lanes wide" if NATIVE.available else ""
+    return NATIVE.status + lanes
 
 
 class _Workspace:
@@ -134,27 +117,10 @@ class _Workspace:
             self.library.lodestone_splatting_release(self.handle)
 
 
-def _check(status: int) -> None:
-    if status == 1:
-        raise MemoryError(
-            "the native splatting kernel ran out of memory: render fewer Gaussians, views or pixels at a time"
-        )
-    if status == 2:
-        raise SettingError(
-            "more than 2**31 pairs of Gaussians and tiles: render fewer views at a time, or smaller Gaussians"
-        )
-    if status != 0:
-        raise RuntimeError("the native splatting kernel failed")
-
-
-def _pointer(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
-
-
 def _scene(inputs: Sequence[Tensor | None], height: int, width: int, threads: int) -> _Scene:
     means, world_to_camera = inputs[0], inputs[5]
     assert means is not None and world_to_camera is not None
-    pointers = [_pointer(tensor) for tensor in inputs]
+    pointers = [pointer(tensor) for tensor in inputs]
     return _Scene(means.shape[0], world_to_camera.shape[0], height, width, threads, *pointers)
 
 
@@ -163,9 +129,7 @@ class _NativeSplatting(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, height: int, width: int, *inputs: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        library = _library()[0]
-        if library is None:
-            raise SettingError(native_status())
+        library = NATIVE.library
         inputs = tuple(None if tensor is None else tensor.contiguous() for tensor in inputs)
         means, cameras = inputs[0], inputs[5]
         assert means is not None and cameras is not None
@@ -174,8 +138,8 @@ class _NativeSplatting(torch.autograd.Function):
         radii = means.new_empty(cameras.shape[0], means.shape[0])
         ctx.workspace, ctx.threads = _Workspace(library), torch.get_num_threads()
         ctx.height, ctx.width = height, width
-        scene, images = _scene(inputs, height, width, ctx.threads), _Images(*map(_pointer, (color, opacity, depth)))
-        _check(library.lodestone_splatting_forward(ctx.workspace.handle, scene, images, radii.data_ptr()))
+        scene, images = _scene(inputs, height, width, ctx.threads), _Images(*map(pointer, (color, opacity, depth)))
+        check_status(library.lodestone_splatting_forward(ctx.workspace.handle, scene, images, radii.data_ptr()))
         ctx.save_for_backward(*inputs, color, opacity, depth)
         ctx.mark_non_differentiable(radii)
         # Gradients of zeros are left out: for many Gaussians torch would fill them with OpenMP, whose threads go on
@@ -193,11 +157,11 @@ class _NativeSplatting(torch.autograd.Function):
         status = ctx.workspace.library.lodestone_splatting_backward(
             ctx.workspace.handle,
             _scene(inputs, ctx.height, ctx.width, ctx.threads),
-            _Images(*map(_pointer, (color, opacity, depth))),
-            _Images(*map(_pointer, incoming)),
-            _Gradients(*map(_pointer, (*gradients, offset_gradient))),
+            _Images(*map(pointer, (color, opacity, depth))),
+            _Images(*map(pointer, incoming)),
+            _Gradients(*map(pointer, (*gradients, offset_gradient))),
         )
-        _check(status)
+        check_status(status)
         return None, None, *gradients, None, None, offset_gradient
 
 
@@ -262,11 +226,11 @@ def _choose(backend: Backend, means: Tensor) -> Backend:
     if backend is Backend.AUTO:
         if means.is_cuda and single and cuda_available():
             return Backend.CUDA
-        return Backend.NATIVE if means.device.type == "cpu" and single and native_available() else Backend.REFERENCE
+        return Backend.NATIVE if means.device.type == "cpu" and single and NATIVE.available else Backend.REFERENCE
     if backend is Backend.NATIVE and (means.device.type != "cpu" or not single):
         raise ValueError(f"the native backend takes float32 tensors on the cpu, not {means.dtype} on {means.device}")
-    if backend is Backend.NATIVE and not native_available():
-        raise SettingError(native_status())
+    if backend is Backend.NATIVE and not NATIVE.available:
+        raise SettingError(NATIVE.status)
     if backend is Backend.CUDA and not (means.is_cuda and single):
         raise ValueError(
             f"the CUDA backend takes float32 tensors on a CUDA device, not {means.dtype} on {means.device}"

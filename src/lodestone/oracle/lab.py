@@ -33,7 +33,8 @@ from lodestone.oracle.comparison import (
 from lodestone.oracle.problems import PROBLEMS
 from lodestone.oracle.tables import comparison_tables, mixture_tables, terms_tables
 from lodestone.oracle.variants import VARIED, contestant, variants
-from lodestone.recipes.estimators import editors, estimator_for, estimators
+from lodestone.recipes.editing import EDITORS
+from lodestone.recipes.estimators import estimator_for, estimators
 from lodestone.storage import explain, write_text
 
 __all__ = ["Experiment", "LabSettings", "experiments"]
@@ -221,7 +222,8 @@ def run_comparison(settings: LabSettings) -> Iterator[Path]:
 def not_asked() -> dict[str, str]:
     """Estimators that edit have nothing to edit here."""
     reason = "it edits a picture and compares with the source and its wording; the start here is nothing's picture"
-    return {name: reason for name, found in editors("empirical").items() if isinstance(found, AbstractEditing)}
+    estimators_of = {name: recipe("an edit", "empirical").estimator for name, recipe in EDITORS.items()}
+    return {name: reason for name, found in estimators_of.items() if isinstance(found, AbstractEditing)}
 
 
 def summarized(seeds: Sequence[Mapping[str, float]]) -> dict[str, Summary]:

@@ -13,7 +13,6 @@ from lodestone.distillation.asd import AsynchronousScoreDistillation
 from lodestone.distillation.bridge import SOURCE_SUFFIX, SchroedingerBridge
 from lodestone.distillation.bsd import BootstrappedScoreDistillation
 from lodestone.distillation.csd import ClassifierScoreDistillation
-from lodestone.distillation.dds import DeltaDenoisingScore
 from lodestone.distillation.esd import EntropicScoreDistillation
 from lodestone.distillation.estimator import AbstractEstimator
 from lodestone.distillation.hifa import HighFidelityDistillation
@@ -23,7 +22,6 @@ from lodestone.distillation.lods import LearnedNullEmbedding, LearnedNullLora
 from lodestone.distillation.mvdream import MultiViewReconstruction
 from lodestone.distillation.nfsd import NEGATIVE_PROMPT, NoiseFreeScoreDistillation
 from lodestone.distillation.normalized_sds import NormalizedScoreDistillation
-from lodestone.distillation.pds import PosteriorDistillation
 from lodestone.distillation.reversal import PredictedNoise
 from lodestone.distillation.sdi import ScoreDistillationInversion
 from lodestone.distillation.sds import ScoreDistillation
@@ -38,7 +36,7 @@ from lodestone.errors import SettingError
 from lodestone.optimize.experiment import Experiment
 from lodestone.priors.embedded import is_embedded
 
-__all__ = ["editors", "estimator_for", "estimators", "is_small", "with_estimator"]
+__all__ = ["estimator_for", "estimators", "is_small", "with_estimator"]
 
 SMALL_SCALE = 3.0
 """Guidance scale for the small priors; higher scales oversaturate."""
@@ -95,15 +93,6 @@ def small() -> dict[str, AbstractEstimator]:
         ),
     }
     return {**published(), **guided, **learned, **own}
-
-
-def editors(prior: str) -> Mapping[str, AbstractEstimator]:
-    """Every estimator that edits a picture, by name, with the settings that suit a prior."""
-    dds, pds = DeltaDenoisingScore(), PosteriorDistillation()
-    if is_small(prior):
-        dds, pds = replace(dds, guidance_scale=SMALL_SCALE), replace(pds, guidance_scale=SMALL_SCALE)
-    lods = estimators(prior)["lods-embedding"]
-    return {"dds": dds, "pds": pds, "lods": lods, "bridge": SchroedingerBridge(switch=0.0)}
 
 
 def is_small(prior: str) -> bool:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import normalize
 
-__all__ = ["PointLight", "normal_colors", "to_linear", "to_srgb"]
+__all__ = ["PointLight", "lambertian", "normal_colors", "to_linear", "to_srgb"]
 
 
 def normal_colors(normals: Float[Tensor, "*points 3"]) -> Float[Tensor, "*points 3"]:
@@ -28,12 +28,24 @@ def to_linear(srgb: Float[Tensor, "*points 3"]) -> Float[Tensor, "*points 3"]:
     return torch.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PointLight:
-    """Light from one place, without falling off: `albedo (ambient + diffuse max(0, <normal, toward the light>))`.
+def lambertian(
+    normals: Float[Tensor, "p 3"],
+    points: Float[Tensor, "p 3"],
+    light: Float[Tensor, "*p 3"],
+    ambient: float,
+    diffuse: float,
+) -> Float[Tensor, "p 1"]:
+    """What a point light at `light` sends back, `ambient + diffuse max(0, <normal, toward the light>)`; no falling off.
 
     DreamFusion (Poole et al. 2022, arXiv 2209.14988, equation 7).
     """
+    toward = normalize(light - points, dim=-1)
+    return ambient + diffuse * (normals * toward).sum(-1, keepdim=True).clamp(min=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointLight:
+    """Light from one place, the same for all views."""
 
     position: tuple[float, float, float]
     ambient: float = 0.1
@@ -43,5 +55,4 @@ class PointLight:
         self, albedo: Float[Tensor, "p 3"], normals: Float[Tensor, "p 3"], points: Float[Tensor, "p 3"]
     ) -> Float[Tensor, "p 3"]:
         """Lambertian colours; a white albedo shows the shape alone."""
-        toward = normalize(points.new_tensor(self.position) - points, dim=-1)
-        return albedo * (self.ambient + self.diffuse * (normals * toward).sum(-1, keepdim=True).clamp(min=0))
+        return albedo * lambertian(normals, points, points.new_tensor(self.position), self.ambient, self.diffuse)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from lodestone.rendering.cameras import Cameras
+from lodestone.rendering.shading import lambertian
 from lodestone.scenes.field_settings import ShadingSettings
 
 __all__ = ["Lights"]
@@ -45,8 +46,6 @@ class Lights:
         view: Int[Tensor, " s"],
     ) -> Float[Tensor, "s 3"]:
         """Each sample's colour in the light of its view."""
-        toward = normalize(self.position[view] - points, dim=-1)
-        cosine = (normal * toward).sum(-1, keepdim=True).clamp(min=0)
-        light = self.settings.ambient + self.settings.diffuse * cosine
+        light = lambertian(normal, points, self.position[view], self.settings.ambient, self.settings.diffuse)
         body = torch.where(self.textureless[view, None], torch.ones_like(color), color)
         return torch.where(self.lit[view, None], body * light, color)

@@ -1,4 +1,4 @@
-// What kernels without memory of their own share: one pool of threads for each library, and how it reports failure.
+// What the kernels share: how a library exports, what it owns once in a process, and how it reports failure.
 #pragma once
 
 #include <atomic>
@@ -19,18 +19,20 @@
 
 namespace lodestone {
 
-enum Status : int { kDone = 0, kOutOfMemory = 1, kFailed = 3 };
+enum Status : int { kDone = 0, kOutOfMemory = 1, kTooManyPairs = 2, kFailed = 3 };
 
-// A forked child has none of its parent's threads: it begins with a pool of its own, and the parent's is left alone.
-inline ThreadPool& thread_pool() {
-    static std::atomic<ThreadPool*> current{nullptr};
+// The only Owned of a process. It is never destroyed, because threads may outlive static objects at exit, and a child
+// process starts its own, because fork copies neither the threads nor a consistent mutex.
+template <class Owned>
+Owned& once_per_process() {
+    static std::atomic<Owned*> current{nullptr};
 #if !defined(_WIN32)
     static const int registered = pthread_atfork(nullptr, nullptr, [] { current.store(nullptr); });
     (void)registered;
 #endif
-    ThreadPool* existing = current.load();
+    Owned* existing = current.load();
     if (existing) return *existing;
-    auto fresh = std::make_unique<ThreadPool>();
+    auto fresh = std::make_unique<Owned>();
     return current.compare_exchange_strong(existing, fresh.get()) ? *fresh.release() : *existing;
 }
 
@@ -38,7 +40,7 @@ inline ThreadPool& thread_pool() {
 template <class Task>
 int run_parallel(int64_t threads, int64_t count, Task&& task) {
     try {
-        thread_pool().run(static_cast<int>(threads), count, std::forward<Task>(task));
+        once_per_process<ThreadPool>().run(static_cast<int>(threads), count, std::forward<Task>(task));
         return kDone;
     } catch (const std::bad_alloc&) {
         return kOutOfMemory;

@@ -17,23 +17,11 @@
 // Chunks do not depend on the number of threads and no sum is shared, so results are equal to the bit for any of them.
 
 #include <algorithm>
-#include <atomic>
 #include <climits>
 #include <cstdlib>
-#include <memory>
 
-#if !defined(_WIN32)
-#include <pthread.h>
-#endif
-
+#include "parallel.hpp"
 #include "simd.hpp"
-#include "thread_pool.hpp"
-
-#if defined(_WIN32)
-#define LODESTONE_API extern "C" __declspec(dllexport)
-#else
-#define LODESTONE_API extern "C" __attribute__((visibility("default")))
-#endif
 
 // The C interface. Arrays are contiguous, row-major, float32.
 struct SplattingScene {
@@ -51,8 +39,6 @@ struct SplattingGradients {
     float *means, *quaternions, *scales, *opacities, *colors;  // as in the scene
     float* screen_offset;                                      // v n 2, or null
 };
-
-enum SplattingStatus : int { kDone = 0, kOutOfMemory = 1, kTooManyPairs = 2, kFailed = 3 };
 
 namespace lodestone {
 namespace {
@@ -991,26 +977,14 @@ void gather_group(const SplattingScene& scene, const Workspace& work, int64_t ta
 
 // ---------------------------------------------------------------------------------------------------------- the passes
 
-// Threads and idle workspaces. It is never destroyed, because threads may outlive static objects at exit, and a child
-// process starts its own, because fork copies neither the threads nor a consistent mutex.
+// Threads and idle workspaces.
 struct Runtime {
     ThreadPool pool;
     std::mutex lock;
     std::vector<std::unique_ptr<Workspace>> idle;
 };
 
-std::atomic<Runtime*> current_runtime{nullptr};
-
-Runtime& runtime() {
-#if !defined(_WIN32)
-    static const int registered = pthread_atfork(nullptr, nullptr, [] { current_runtime.store(nullptr); });
-    (void)registered;
-#endif
-    Runtime* existing = current_runtime.load();
-    if (existing) return *existing;
-    auto fresh = std::make_unique<Runtime>();
-    return current_runtime.compare_exchange_strong(existing, fresh.get()) ? *fresh.release() : *existing;
-}
+Runtime& runtime() { return once_per_process<Runtime>(); }
 
 constexpr size_t kIdleWorkspaces = 4;
 
