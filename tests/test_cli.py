@@ -22,7 +22,8 @@ from lodestone.errors import SettingError
 from lodestone.optimize.run_folder import RunFolder
 from lodestone.recipes import csd_gs, sds_gs
 from lodestone.recipes.choose import Choice, build
-from lodestone.runs import find_origin, generate, read_experiment
+from lodestone.runs import generate
+from lodestone.stored_runs import find_origin, read_experiment
 
 TINY = [
     "--plan.steps",
@@ -87,8 +88,8 @@ def complaint(capsys, *words):
             "there is no folder './absent': choose for --prior embedded, empirical",
         ),
         (["generate", "x", "--prior", "magic"], "there is no prior called 'magic': choose for --prior"),
-        (["generate", "x", "--formats", "obj"], "format 'obj' is unknown: choose among ply, splat"),
-        (["generate", "x", "--formats", ""], "format '' is unknown: choose among ply, splat"),
+        (["generate", "x", "--formats", "stl"], "format 'stl' is unknown: choose among ply, splat, glb, obj"),
+        (["generate", "x", "--formats", ""], "format '' is unknown: choose among ply, splat, glb, obj"),
         (["generate", "x", "--device", "banana"], "device is 'banana': choose cpu or cuda"),
         (["generate", "x", "--device", "meta"], "device is 'meta': choose cpu or cuda"),
         (["generate", "x", "--seed", "-1"], "seed is -1: choose a number from 0"),
@@ -192,7 +193,7 @@ def test_a_stored_experiment_that_was_edited_wrongly_names_the_key(capsys, run, 
         assert sentence in complaint(capsys, command, run)
 
 
-@pytest.mark.parametrize("formats", ["obj", ["obj"], [3], None])
+@pytest.mark.parametrize("formats", ["stl", ["stl"], [3], None])
 def test_stored_formats_that_were_edited_wrongly_are_refused(capsys, run, formats):
     edit_yaml(run, lambda stored: stored.update(formats=formats))
     assert "choose among ply, splat" in complaint(capsys, "resume", run)

@@ -18,6 +18,7 @@ ORDER = (
     ("arrays", "schedules", "storage", "precision", "pretrained"),
     ("kernels",),
     ("rendering",),
+    ("data.worlds",),
     ("data.emoji", "data.captions"),
     ("prompts",),
     ("data",),  # one exception inside `data`: what makes its files reads words
@@ -30,6 +31,7 @@ ORDER = (
     ("optimize",),
     ("recipes",),
     ("oracle",),
+    ("stored_runs",),
     ("runs", "playground"),
     ("doctor",),
     ("cli",),

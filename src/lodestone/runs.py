@@ -1,23 +1,23 @@
-"""Runs from their first step to their files: `generate`, `resume`, and reading what they left."""
+"""Runs from their first step to their files: `generate` and `resume`, one stage after the other."""
 
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from PIL import Image
 
 from lodestone.errors import SettingError, check_range
-from lodestone.export.asset import SplatFormat, gaussians_of, render_frames, write_asset, write_splats
-from lodestone.export.mesh import MeshFormat, write_mesh
-from lodestone.export.pictures import preview_strip, to_bytes, write_picture, write_turntable
+from lodestone.export.asset import Format, write_asset
+from lodestone.export.mesh import Mesher
+from lodestone.export.pictures import preview_strip, to_bytes, write_picture
 from lodestone.optimize.experiment import Experiment
 from lodestone.optimize.journal import Journal
 from lodestone.optimize.loop import optimize
-from lodestone.optimize.plain import from_plain, to_plain
-from lodestone.optimize.rehearsal import rehearse
+from lodestone.optimize.plain import to_plain
+from lodestone.optimize.rehearsal import StandInMesher, rehearse
 from lodestone.optimize.run_folder import RunFolder
 from lodestone.optimize.state import OptimizationState, load_scene, load_state, new_state
 from lodestone.playground.files import column_of, write_flat, write_start
@@ -27,28 +27,20 @@ from lodestone.priors.denoiser import Prior
 from lodestone.priors.sampling import sample
 from lodestone.prompts.conditioning import ConditioningSet
 from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
-from lodestone.recipes.choose import Choice, build, recipes
+from lodestone.recipes.choose import Choice
 from lodestone.rendering.background import White
 from lodestone.scenes.image import ImageScene, ImageSettings
-from lodestone.scenes.scene import AbstractScene
+from lodestone.scenes.scene import AbstractMesher, AbstractScene
 from lodestone.storage import write_text
+from lodestone.stored_runs import (
+    check_formats,
+    find_origin,
+    read_experiment,
+    read_formats,
+    usual_formats,
+)
 
-__all__ = [
-    "FinishedRun",
-    "begin",
-    "check_device",
-    "export_run",
-    "generate",
-    "read_experiment",
-    "read_scene",
-    "render_run",
-    "resume",
-    "sample_prior",
-]
-
-
-MOST_PIXELS = 10**9
-"""Of a turntable, whose frames are in memory at once: 3 GB."""
+__all__ = ["FinishedRun", "begin", "check_device", "generate", "resume", "sample_prior"]
 
 
 @dataclass(frozen=True)
@@ -87,47 +79,95 @@ def encode(experiment: Experiment, prior: Prior, device: torch.device) -> Encode
     return EncodedPrompt.encode(experiment.prompt, prior.text_encoder).map(lambda tensor: tensor.to(device))
 
 
+class OpenPriors:
+    """Priors that are open already; stages share them."""
+
+    def __init__(self, known: dict[tuple[str, str], Prior]) -> None:
+        self.known = known
+
+    def of(self, experiment: Experiment) -> Prior:
+        """The experiment's prior on its device."""
+        key = experiment.prior, experiment.device
+        if key not in self.known:
+            self.known[key] = open_prior(experiment.prior, device=check_device(experiment.device))
+        return self.known[key]
+
+
+Begun = tuple[EncodedPrompt, OptimizationState]
+"""What a stage needs besides its prior: the encoded prompt, and the state before the next step."""
+
+
 def generate(
     experiment: Experiment,
     *,
     output: Path,
     choice: Choice | None = None,
-    formats: Sequence[SplatFormat] = (SplatFormat.PLY,),
+    formats: Sequence[Format] | None = None,
     quiet: bool = False,
     prior: Prior | None = None,
     below: bool = True,
 ) -> FinishedRun:
-    """Runs an experiment from the start and writes its asset.
+    """Runs an experiment from the start, all of its stages, and writes its asset.
 
     Args:
         experiment: what a recipe returned, edited as you like with `dataclasses.replace`.
         output: a new run folder is made below it, or, if not `below`, here.
         choice: the recipe that the experiment came from, so that `resume` can read the folder; by default the first
             of the package's recipes that the experiment is a variant of.
-        formats: of the splat files; flat particles become pictures.
+        formats: to export the scene in; by default splats of Gaussians and a mesh of everything else in 3D.
         quiet: without progress line.
         prior: the experiment's, if it is open already.
 
     Raises: SettingError before any work starts if a setting cannot be met.
     """
-    began = time.perf_counter()
-    device = check_device(experiment.device)
+    for stage in experiment.stages:
+        check_device(stage.device)
     origin = to_plain(find_origin(experiment, choice))
-    prior = prior or open_prior(experiment.prior, device=device)
-    prompt, state = begin(experiment, prior)
-    origin["formats"] = [str(wanted) for wanted in formats]
-    folder = RunFolder.create(output, experiment, origin, below=below)
-    return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
+    formats = usual_formats(experiment) if formats is None else formats
+    check_formats(experiment, formats)
+    priors = OpenPriors({} if prior is None else {(experiment.prior, experiment.device): prior})
+    begun = begin_stages(experiment, priors)
+    folder = RunFolder.create(output, experiment, {**origin, "formats": [str(one) for one in formats]}, below=below)
+    return advance(experiment, folder, priors, quiet, begun)
 
 
-def begin(experiment: Experiment, prior: Prior) -> tuple[EncodedPrompt, OptimizationState]:
-    """The encoded prompt and the state before the first step.
+def resume(path: Path, *, quiet: bool = False) -> FinishedRun:
+    """Continues a run from its newest checkpoint and writes its asset; needs only the folder."""
+    folder = RunFolder(path)
+    read_formats(folder)
+    return advance(read_experiment(folder), folder, OpenPriors({}), quiet)
+
+
+def begin_stages(experiment: Experiment, priors: OpenPriors) -> Begun:
+    """Begins every stage with what the stage before it begins with; returns the first one's beginning.
+
+    Raises: SettingError if a stage cannot be run, or cannot follow on the one before it.
+    """
+    begun: list[Begun] = []
+    for stage in experiment.stages:
+        previous = begun[-1][1].scene if begun else None
+        begun.append(begin(stage, priors.of(stage), previous, StandInMesher()))
+    return begun[0]
+
+
+def begin(
+    experiment: Experiment,
+    prior: Prior,
+    previous: AbstractScene | None = None,
+    mesher: AbstractMesher | None = None,
+) -> Begun:
+    """The encoded prompt and the state before the first step; `previous` is what the stage before has made.
 
     Raises: SettingError if the prior, the scene and the estimator do not go together.
     """
     check_scene(experiment, prior)
     prompt = encode(experiment, prior, torch.device(experiment.device))
-    state = new_state(experiment, prompt.conditioning(), prior.denoiser)
+    mesher = mesher or Mesher(camera=(experiment.previous or experiment).evaluation)
+
+    def first(rng: torch.Generator) -> AbstractScene:
+        return experiment.scene.create(rng) if previous is None else experiment.scene.begin_after(previous, mesher, rng)
+
+    state = new_state(experiment, prompt.conditioning(), prior.denoiser, first)
     if isinstance(state.scene, ImageScene) and isinstance(experiment.scene, ImageSettings) and experiment.scene.source:
         begin_as_picture(state.scene, Path(experiment.scene.source), prior)
     rehearse(experiment, prompt, state, prior.denoiser)
@@ -141,36 +181,47 @@ def check_scene(experiment: Experiment, prior: Prior) -> None:
     experiment.scene.check(experiment.plan.views, prior.image_size, prior.denoiser.latent_shape)
 
 
-def resume(path: Path, *, quiet: bool = False) -> FinishedRun:
-    """Continues a run from its newest checkpoint and writes its asset; needs only the folder."""
+def advance(
+    experiment: Experiment, folder: RunFolder, priors: OpenPriors, quiet: bool, begun: Begun | None = None
+) -> FinishedRun:
+    """Does what is left of a run, earlier stages first; `begun` is the beginning of the first one."""
     began = time.perf_counter()
-    folder = RunFolder(path)
-    formats = read_formats(folder)
-    experiment = read_experiment(folder)
-    device = check_device(experiment.device)
-    checkpoint = folder.newest
-    prior = open_prior(experiment.prior, device=device)
-    if checkpoint is None:  # stopped before its first one
-        prompt, state = begin(experiment, prior)
-    else:
-        check_scene(experiment, prior)
-        prompt = encode(experiment, prior, device)
-        state = load_state(checkpoint, experiment, prompt.conditioning(), prior.denoiser)
-    return finish(experiment, folder, state, prompt, prior, began, formats, quiet)
+    prior, newest = priors.of(experiment), folder.newest
+    if newest is not None:
+        begun = continued(experiment, newest, prior)
+    elif experiment.previous is not None:
+        before = advance_previous(experiment.previous, folder, priors, quiet, begun)
+        if not before.complete:
+            return replace(before, folder=folder)
+        began = time.perf_counter()
+        begun = begin(experiment, prior, before.scene)
+    return finish(experiment, folder, begun or begin(experiment, prior), prior, began, quiet)
+
+
+def continued(experiment: Experiment, checkpoint: Path, prior: Prior) -> Begun:
+    """The encoded prompt and the state that a checkpoint holds."""
+    check_scene(experiment, prior)
+    prompt = encode(experiment, prior, torch.device(experiment.device))
+    return prompt, load_state(checkpoint, experiment, prompt.conditioning(), prior.denoiser)
+
+
+def advance_previous(
+    experiment: Experiment, after: RunFolder, priors: OpenPriors, quiet: bool, begun: Begun | None
+) -> FinishedRun:
+    """The same for the stage before the one in the folder `after`; does nothing if that stage is done."""
+    folder = after.previous
+    if not folder.exists:
+        folder.describe(experiment, after.origin_of_previous())
+    if folder.newest == folder.checkpoint(experiment.plan.steps) and folder.timing.is_file():
+        return FinishedRun(folder, load_scene(folder.last_checkpoint, experiment), (), True)
+    return advance(experiment, folder, priors, quiet, begun)
 
 
 def finish(
-    experiment: Experiment,
-    folder: RunFolder,
-    state: OptimizationState,
-    prompt: EncodedPrompt,
-    prior: Prior,
-    began: float,
-    formats: Sequence[SplatFormat],
-    quiet: bool,
+    experiment: Experiment, folder: RunFolder, begun: Begun, prior: Prior, began: float, quiet: bool
 ) -> FinishedRun:
-    """Optimizes what is left of the plan, then writes the last checkpoint, the asset and the time it took."""
-    plan, scene = experiment.plan, state.scene
+    """Optimizes what is left of a stage's plan, then writes the last checkpoint, the asset and the time it took."""
+    plan, (prompt, state) = experiment.plan, begun
     loaded = time.perf_counter()
     with Journal(
         folder,
@@ -179,103 +230,38 @@ def finish(
         preview_every=plan.preview_every,
         checkpoint_every=plan.checkpoint_every,
         quiet=quiet,
-        preview=column_of(prior.autoencoder) if isinstance(scene, ImageScene) else preview_strip,
+        preview=column_of(prior.autoencoder) if isinstance(state.scene, ImageScene) else preview_strip,
+        title=title(experiment, folder),
     ) as journal:
-        if state.step == 0 and isinstance(scene, ImageScene):
-            write_start(journal, state, scene, prior.autoencoder)
+        if state.step == 0 and isinstance(state.scene, ImageScene):
+            write_start(journal, state, state.scene, prior.autoencoder)
         complete = optimize(experiment, prior, prompt, state, journal)
         if folder.newest != folder.checkpoint(state.step):
             journal.checkpoint(state)
     optimized = time.perf_counter()
-    if isinstance(scene, ImageScene):
-        files = write_flat(folder, experiment, state, prior.autoencoder)
-    else:
-        text, camera = experiment.prompt.text, experiment.evaluation
-        files = write_asset(folder.asset, scene, prompt=text, formats=formats, camera=camera)
+    files = write_files(experiment, folder, state, prior)
     seconds = {"loading": loaded - began, "optimization": optimized - loaded, "files": time.perf_counter() - optimized}
     phases = {f"step: {name}": total for name, total in journal.totals.items()}
     report = {name: round(value, 3) for name, value in {**seconds, **phases}.items()}
-    write_text(folder.path / "timing.json", json.dumps(report, indent=2) + "\n")
+    write_text(folder.timing, json.dumps(report, indent=2) + "\n")
     return FinishedRun(folder, state.scene, tuple(files), complete)
 
 
-def find_origin(experiment: Experiment, choice: Choice | None) -> Choice:
-    """The recipe from whose result the experiment differs in values alone, so that a run folder can hold it.
-
-    Raises: SettingError if there is none, because the run could not be resumed.
-    """
-    names = [choice] if choice else [Choice(recipe=name, prior=experiment.prior) for name in recipes()]
-    for origin in names:
-        try:
-            if from_plain(build(origin, experiment.prompt.text), to_plain(experiment)) == experiment:
-                return origin
-        except SettingError:
-            continue
-    raise SettingError(
-        f"recipe {' or '.join(origin.recipe for origin in names)} does not lead to this experiment by other values "
-        "alone, so its run could not be resumed: choose a function of your own that returns it, package.module:function"
-    )
+def title(experiment: Experiment, folder: RunFolder) -> str:
+    """Which stage this is; empty if there is one alone."""
+    number = len(experiment.stages)
+    count = number + folder.stages_after
+    return f"stage {number} of {count}" if count > 1 else ""
 
 
-def read_formats(folder: RunFolder) -> list[SplatFormat]:
-    """The stored formats of the splat files.
-
-    Raises: SettingError if one is unknown.
-    """
-    stored, known = folder.read().get("formats", ["ply"]), list(map(str, SplatFormat))
-    if not isinstance(stored, list) or any(name not in known for name in stored):
-        raise SettingError(
-            f"formats in {folder.path / 'experiment.yaml'} is {stored!r}: choose among {', '.join(known)}"
-        )
-    return [SplatFormat(name) for name in stored]
-
-
-def read_experiment(folder: RunFolder) -> Experiment:
-    """The stored experiment: its recipe's result with the stored values laid over it.
-
-    Raises: SettingError if this is no run folder, one of another version, or a value has the wrong type.
-    """
-    stored = folder.read()
-    chosen = {field.name: stored[field.name] for field in fields(Choice) if field.name in stored}
-    values = stored.get("experiment")
-    if not isinstance(values, dict) or not isinstance(values.get("prompt"), dict):
-        raise SettingError(f"{folder.path / 'experiment.yaml'} describes no experiment: restore it from a copy")
-    default = build(from_plain(Choice(), chosen, "run"), str(values["prompt"].get("text", "")))
-    return from_plain(default, values)
-
-
-def render_run(path: Path, *, views: int, size: int, output: Path | None = None) -> list[Path]:
-    """Numbered pictures of a full turn around a run's newest scene, and a turntable of them."""
-    if views * size**2 > MOST_PIXELS:
-        raise SettingError(
-            f"--views {views} of --size {size} do not fit into memory: choose fewer views or a smaller size"
-        )
-    scene, experiment = read_solid(path)
-    folder = output or path / f"render-{views}x{size}"
-    frames = list(render_frames(scene, views, size, camera=experiment.evaluation))
-    for index, frame in enumerate(frames):
-        write_picture(folder / f"{index:04d}.png", Image.fromarray(frame))
-    return write_turntable(folder, frames)
-
-
-def export_run(
-    path: Path,
-    formats: Sequence[SplatFormat | MeshFormat],
-    *,
-    output: Path | None = None,
-    faces: int = 20_000,
-    texture_size: int = 1024,
-) -> list[Path]:
-    """A run's newest scene in other file formats; `faces` and `texture_size` are those of meshes."""
-    scene, experiment = read_solid(path)
-    folder = output or RunFolder(path).asset
-    splats = [wanted for wanted in formats if isinstance(wanted, SplatFormat)]
-    meshes = [wanted for wanted in formats if isinstance(wanted, MeshFormat)]
-    paths = [write_splats(folder, gaussians_of(scene, wanted), wanted) for wanted in splats]
-    if meshes:
-        camera = experiment.evaluation
-        paths += write_mesh(folder, scene, faces=faces, texture_size=texture_size, formats=meshes, camera=camera)
-    return paths
+def write_files(experiment: Experiment, folder: RunFolder, state: OptimizationState, prior: Prior) -> list[Path]:
+    """The asset, as the folder says."""
+    scene = state.scene
+    if isinstance(scene, ImageScene):
+        return write_flat(folder, experiment, state, prior.autoencoder)
+    camera = experiment.evaluation
+    formats = read_formats(folder)
+    return write_asset(folder.asset, scene, prompt=experiment.prompt.text, formats=formats, camera=camera)
 
 
 def sample_prior(
@@ -294,21 +280,3 @@ def sample_prior(
     latents = sample(prior.denoiser, rows, steps=steps, guidance_scale=guidance_scale, rng=rng)
     strip = torch.cat(list(prior.autoencoder.decode(latents)), dim=2).permute(1, 2, 0)
     write_picture(output, Image.fromarray(to_bytes(strip)))
-
-
-def read_scene(path: Path) -> tuple[AbstractScene, Experiment]:
-    """The newest scene of a run folder, and its experiment."""
-    folder = RunFolder(path)
-    experiment = read_experiment(folder)
-    return load_scene(folder.last_checkpoint, experiment), experiment
-
-
-def read_solid(path: Path) -> tuple[AbstractScene, Experiment]:
-    """As `read_scene`.
-
-    Raises: SettingError if the scene is flat.
-    """
-    scene, experiment = read_scene(path)
-    if isinstance(scene, ImageScene):
-        raise SettingError(f"{path} holds flat pictures and nothing in 3D: look into {RunFolder(path).asset}")
-    return scene, experiment

@@ -108,7 +108,7 @@ class Run:
     def new(cls, path: Path, experiment, prior=None):
         prior = prior or small_prior()
         path.mkdir(parents=True, exist_ok=True)
-        state = new_state(experiment, encoded(experiment).conditioning(), prior.denoiser)
+        state = new_state(experiment, encoded(experiment).conditioning(), prior.denoiser, experiment.scene.create)
         return cls(experiment, RunFolder(path), prior, state)
 
     @classmethod

@@ -7,6 +7,7 @@ import torch
 
 from lodestone.errors import SettingError
 from lodestone.optimize.plain import from_plain, to_plain
+from lodestone.optimize.rehearsal import StandInMesher
 from lodestone.rendering.cameras import turntable
 from lodestone.rendering.occupancy import OccupancySettings
 from lodestone.scenes.field_settings import (
@@ -262,7 +263,7 @@ def test_refinement_continues_from_the_latents_and_learns_the_map_too():
     first = replace(settings(space=Space.LATENT, channels=4, stride=2), occupancy=everywhere)
     second = replace(settings(space=Space.REFINED, channels=4), occupancy=everywhere)
     begun = roughen(first.create(rng()))
-    refined = second.begin_from(begun, rng(1))
+    refined = second.begin_after(begun, StandInMesher(), rng(1))
     before, after = begun.render(cameras(2, 16), white()), refined.render(cameras(2, 16), white())
     assert after.latents is None and torch.allclose(before.color, after.color.clamp(0, 1), atol=1e-5)
     after.color.sum().backward()

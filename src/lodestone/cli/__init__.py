@@ -10,6 +10,7 @@ from lodestone.cli.flat import edit, play
 from lodestone.cli.information import doctor, oracle, recipes
 from lodestone.cli.priors import prior
 from lodestone.cli.running import generate, resume
+from lodestone.cli.world import world
 from lodestone.errors import SettingError
 
 __all__ = ["main"]
@@ -27,6 +28,8 @@ usage: lodestone COMMAND ...
   recipes                     list the recipes
   prior sample "a hamburger"  what the prior itself draws
   prior train FOLDER          train the embedded prior
+  world sample "a red mug"    an object of the procedural world, from all sides
+  world gallery               every category of it
   oracle                      every estimator against scores that are known exactly
   doctor                      what this machine can do
 
@@ -88,6 +91,7 @@ def command(name: str) -> Callable[[list[str]], int]:
         "export": export,
         "recipes": recipes,
         "prior": prior,
+        "world": world,
         "oracle": oracle,
         "doctor": doctor,
     }

@@ -7,10 +7,9 @@ from lodestone.cli.words import parser, understand
 from lodestone.errors import SettingError, check_range
 
 if TYPE_CHECKING:
-    from lodestone.export.asset import SplatFormat
-    from lodestone.export.mesh import MeshFormat
+    from lodestone.export.asset import Format
 
-__all__ = ["export", "render", "splat_formats"]
+__all__ = ["all_formats", "export", "render"]
 
 
 def render(words: list[str]) -> int:
@@ -23,7 +22,7 @@ def render(words: list[str]) -> int:
     chosen = understand(lambda: options.parse_args(words), "lodestone render --help")
     check_range("--views", chosen.views, 1, 3600)
     check_range("--size", chosen.size, 16, 4096)
-    from lodestone.runs import render_run
+    from lodestone.stored_runs import render_run
 
     for path in render_run(chosen.run, views=chosen.views, size=chosen.size, output=chosen.output):
         print(path)
@@ -43,7 +42,7 @@ def export(words: list[str]) -> int:
     chosen = understand(lambda: options.parse_args(words), "lodestone export --help")
     formats = all_formats(chosen.format)
     from lodestone.export.mesh import sentences
-    from lodestone.runs import export_run
+    from lodestone.stored_runs import export_run
 
     numbers = {"faces": chosen.faces, "texture_size": chosen.texture_size}
     for path in export_run(chosen.run, formats, output=chosen.output, **numbers):
@@ -53,7 +52,7 @@ def export(words: list[str]) -> int:
     return 0
 
 
-def all_formats(text: str) -> "list[SplatFormat | MeshFormat]":
+def all_formats(text: str) -> "list[Format]":
     """`ply,glb` as formats.
 
     Raises: SettingError if one is unknown.
@@ -61,18 +60,8 @@ def all_formats(text: str) -> "list[SplatFormat | MeshFormat]":
     from lodestone.export.asset import SplatFormat
     from lodestone.export.mesh import MeshFormat
 
-    known: dict[str, SplatFormat | MeshFormat] = {str(member): member for member in (*SplatFormat, *MeshFormat)}
+    known: dict[str, Format] = {str(member): member for member in (*SplatFormat, *MeshFormat)}
     return [known[word] for word in chosen_words(text, list(known))]
-
-
-def splat_formats(text: str) -> "list[SplatFormat]":
-    """`ply,splat` as formats.
-
-    Raises: SettingError if one is unknown.
-    """
-    from lodestone.export.asset import SplatFormat
-
-    return [SplatFormat(word) for word in chosen_words(text, [member.value for member in SplatFormat])]
 
 
 def chosen_words(text: str, known: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lodestone.cli.files import splat_formats
+from lodestone.cli.files import all_formats
 from lodestone.cli.words import PRIORS, check_text, fill_in, parser, run_options, understand
 
 if TYPE_CHECKING:
@@ -23,18 +23,22 @@ def generate(words: list[str]) -> int:
     options.add_argument("--recipe", help="see `lodestone recipes`; or package.module:function of your own")
     options.add_argument("--prior", help=PRIORS)
     options.add_argument("--estimator", help="by name, instead of the recipe's own")
-    options.add_argument("--formats", default="ply", help="splat files to write, for example ply,splat")
+    options.add_argument("--formats", help="files to write: ply, splat, glb, obj, or several separated by commas")
+    options.add_argument("--seed", type=int, help="of everything that is drawn, in every stage; 0 by default")
+    options.add_argument("--device", help="cpu or cuda, for every stage")
     run_options(options, usage)
     chosen, rest = understand(lambda: options.parse_known_args(words), "lodestone generate --help")
     check_text("the prompt", chosen.prompt)
-    formats = splat_formats(chosen.formats)
+    formats = None if chosen.formats is None else all_formats(chosen.formats)
 
     from lodestone.recipes.choose import Choice, build
     from lodestone.runs import generate as run
 
     named = {name: value for name in ("recipe", "prior", "estimator") if (value := getattr(chosen, name)) is not None}
     choice = Choice(**named)
-    experiment = fill_in(build(choice, chosen.prompt), rest, usage, fields=chosen.fields)
+    given = {name: value for name in ("seed", "device") if (value := getattr(chosen, name)) is not None}
+    recipe = build(choice, chosen.prompt).in_every_stage(**given)
+    experiment = fill_in(recipe, rest, usage, fields=chosen.fields)
     default_prior_notice(choice.prior, chosen)
     return stopping(lambda: run(experiment, output=chosen.output, choice=choice, formats=formats, quiet=chosen.quiet))
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from lodestone.errors import SettingError
+from lodestone.export.mesh import MeshFormat, write_mesh
 from lodestone.export.pictures import (
     contact_sheet,
     render_views,
@@ -21,7 +22,7 @@ from lodestone.rendering.cameras import EvaluationCamera
 from lodestone.scenes.gaussians import GaussianScene, RawGaussians
 from lodestone.scenes.scene import AbstractScene
 
-__all__ = ["SplatFormat", "render_frames", "write_asset", "write_splats"]
+__all__ = ["Format", "SplatFormat", "gaussians_of", "render_frames", "write_asset", "write_formats"]
 
 
 class SplatFormat(enum.StrEnum):
@@ -31,26 +32,48 @@ class SplatFormat(enum.StrEnum):
     SPLAT = "splat"
 
 
+Format = SplatFormat | MeshFormat
+"""Whatever a scene can be exported as."""
+
+
 def write_asset(
     folder: Path,
     scene: AbstractScene,
     *,
     prompt: str,
-    formats: Sequence[SplatFormat],
+    formats: Sequence[Format],
     camera: EvaluationCamera,
     frames: int = 72,
     size: int = 256,
 ) -> list[Path]:
-    """Writes splats.* in every format, views.png, turntable.webp and perhaps turntable.mp4 into `folder`.
+    """Writes every format, views.png, turntable.webp and perhaps turntable.mp4 into `folder`.
 
     `size` is the side of a view in pixels, `frames` the number of pictures in a full turn. Returns what was written.
 
-    Raises: SettingError if a format cannot hold the scene, no Gaussian is visible, or a file cannot be written.
+    Raises: SettingError if a format cannot hold the scene, nothing of it is visible, or a file cannot be written.
     """
-    paths = [write_splats(folder, gaussians_of(scene, wanted), wanted) for wanted in formats]
+    paths = write_formats(folder, scene, formats, camera)
     views = folder / "views.png"
     write_picture(views, contact_sheet(scene, prompt=prompt, camera=camera, size=size))
     return [*paths, views, *write_turntable(folder, render_frames(scene, frames, size, camera=camera))]
+
+
+def write_formats(
+    folder: Path,
+    scene: AbstractScene,
+    formats: Sequence[Format],
+    camera: EvaluationCamera,
+    *,
+    faces: int = 20_000,
+    texture_size: int = 1024,
+) -> list[Path]:
+    """Writes a scene in some formats; `faces` and `texture_size` are those of meshes."""
+    splats = [wanted for wanted in formats if isinstance(wanted, SplatFormat)]
+    meshes = [wanted for wanted in formats if isinstance(wanted, MeshFormat)]
+    paths = [write_splats(folder, gaussians_of(scene, wanted), wanted) for wanted in splats]
+    if meshes:
+        paths += write_mesh(folder, scene, faces=faces, texture_size=texture_size, formats=meshes, camera=camera)
+    return paths
 
 
 def gaussians_of(scene: AbstractScene, wanted: SplatFormat) -> RawGaussians:

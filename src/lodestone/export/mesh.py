@@ -18,11 +18,11 @@ from lodestone.export.texture_baking import bake_color, bake_views, texels_of, t
 from lodestone.export.unwrapping import unwrap
 from lodestone.rendering.cameras import EvaluationCamera
 from lodestone.rendering.samples import TriangleMesh
-from lodestone.scenes.scene import AbstractScene
+from lodestone.scenes.scene import AbstractMesher, AbstractScene
 from lodestone.scenes.surface import ColoredMesh, TexturedMesh, Volume
 from lodestone.storage import write_text
 
-__all__ = ["MeshFormat", "MeshReport", "sentences", "textured_mesh", "triangles_of", "write_mesh"]
+__all__ = ["MeshFormat", "MeshReport", "Mesher", "sentences", "textured_mesh", "triangles_of", "write_mesh"]
 
 CELLS = 128
 """Cubes along the longest side of the grid that a volume is sampled on."""
@@ -58,6 +58,17 @@ class MeshReport:
     unwrapping: str
     texture_size: int
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mesher(AbstractMesher):
+    """Meshes for the next stage, as they are exported."""
+
+    camera: EvaluationCamera
+    faces: int = 20_000
+
+    def mesh(self, scene: AbstractScene, *, texture_size: int) -> TexturedMesh:
+        return textured_mesh(scene, faces=self.faces, texture_size=texture_size, camera=self.camera)[0]
 
 
 def write_mesh(

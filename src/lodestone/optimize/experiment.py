@@ -1,6 +1,7 @@
 """A complete, typed description of a run: what a recipe returns and a run folder stores."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from lodestone.distillation.estimator import AbstractEstimator
 from lodestone.distillation.step_settings import StepSettings
@@ -77,6 +78,18 @@ class Experiment:
     evaluation: EvaluationCamera = field(default_factory=EvaluationCamera)
     seed: int = 0
     device: str = "cpu"
+    previous: "Experiment | None" = None
+    """The stage before this one, which begins with the scene that the stage before ends with."""
 
     def __post_init__(self) -> None:
         check_range("seed", self.seed, 0, 2**63 - 1)
+
+    @property
+    def stages(self) -> tuple["Experiment", ...]:
+        """This experiment and what comes before it, first stage first."""
+        return (*(self.previous.stages if self.previous else ()), self)
+
+    def in_every_stage(self, **changes: Any) -> "Experiment":
+        """The same with some fields replaced in each stage."""
+        previous = self.previous and self.previous.in_every_stage(**changes)
+        return replace(self, previous=previous, **changes)

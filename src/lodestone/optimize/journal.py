@@ -58,6 +58,7 @@ class Journal:
         checkpoint_every: steps between checkpoints.
         quiet: without progress line.
         preview: what a preview shows of a rendering.
+        title: in front of the progress line.
     """
 
     def __init__(
@@ -70,12 +71,14 @@ class Journal:
         checkpoint_every: int,
         quiet: bool = False,
         preview: Callable[[Rendering], Image.Image] = preview_strip,
+        title: str = "",
     ) -> None:
-        self.preview = preview
+        self.preview, self.title = preview, title
         self.folder, self.steps, self.first = folder, steps, first
         self.preview_every, self.checkpoint_every = preview_every, checkpoint_every
         self.totals: dict[str, float] = {}
         columns = (
+            *([TextColumn("{task.description}")] if title else []),
             TextColumn("{task.completed}/{task.total}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[speed]}"),
@@ -92,7 +95,7 @@ class Journal:
         write_text(file, "".join(line + "\n" for line in kept))
         self.metrics = file.open("a", encoding="utf-8", buffering=1)  # each line is on its way before the next step
         self.progress.start()
-        self.task = self.progress.add_task("", total=self.steps, completed=self.first, speed="", phases="")
+        self.task = self.progress.add_task(self.title, total=self.steps, completed=self.first, speed="", phases="")
         return self
 
     def __exit__(

@@ -12,8 +12,20 @@ from lodestone.optimize.state import OptimizationState
 from lodestone.priors.denoiser import AbstractDenoiser, Prediction, PredictionType
 from lodestone.prompts.conditioning import Conditioning
 from lodestone.prompts.prompt import EncodedPrompt
+from lodestone.scenes.scene import AbstractMesher, AbstractScene
+from lodestone.scenes.surface import TexturedMesh
+from lodestone.scenes.textured_mesh import mapped_sphere
 
-__all__ = ["rehearse"]
+__all__ = ["StandInMesher", "rehearse"]
+
+
+class StandInMesher(AbstractMesher):
+    """Gives a grey sphere instead of a mesh, at no cost."""
+
+    def mesh(self, scene: AbstractScene, *, texture_size: int) -> TexturedMesh:
+        vertices, faces, uv = mapped_sphere(24, 12)
+        texture = torch.full((texture_size, texture_size, 3), 0.5)
+        return TexturedMesh(vertices=0.5 * vertices, faces=faces, uv=uv, texture=texture)
 
 
 class SilentDenoiser(AbstractDenoiser):

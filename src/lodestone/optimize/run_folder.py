@@ -5,6 +5,8 @@ outputs/<slug>-<hash>/<YYYYMMDD-HHMMSS>/
   checkpoints/step-000500.safetensors ...  checkpoints/last
   preview/step-000200.png
   asset/splats.ply  turntable.webp  views.png
+  timing.json                    written last
+  previous/                      the same for the stage before, if there is one
 """
 
 import hashlib
@@ -45,6 +47,44 @@ class RunFolder:
         """Folder of the files that the user keeps."""
         return self.path / "asset"
 
+    @property
+    def timing(self) -> Path:
+        """The file that is written last: where the time went."""
+        return self.path / "timing.json"
+
+    @property
+    def previous(self) -> "RunFolder":
+        """Folder of the stage before."""
+        return RunFolder(self.path / "previous")
+
+    @property
+    def exists(self) -> bool:
+        """Whether it describes a run."""
+        return (self.path / "experiment.yaml").is_file()
+
+    @property
+    def furthest(self) -> "RunFolder":
+        """The latest stage that has a checkpoint; this one if none has."""
+        if self.newest is None and self.previous.exists:
+            return self.previous.furthest
+        return self
+
+    @property
+    def stages_after(self) -> int:
+        """How many stages come after the one in this folder.
+
+        Raises: SettingError if the stored number is none.
+        """
+        stored = self.read().get("stages_after", 0)
+        if not isinstance(stored, int) or not 0 <= stored <= 100:
+            raise SettingError(f"stages_after in {self.path / 'experiment.yaml'} is {stored!r}: restore the file")
+        return stored
+
+    def origin_of_previous(self) -> dict[str, Any]:
+        """What is stored of the stage before besides its experiment: the same recipe, and nothing to export."""
+        kept = {name: value for name, value in self.read().items() if name not in ("experiment", "format", "lodestone")}
+        return {**kept, "formats": [], "stages_after": self.stages_after + 1}
+
     def checkpoint(self, step: int) -> Path:
         """Path of the checkpoint after `step` steps."""
         return self.path / "checkpoints" / f"step-{step:06d}.safetensors"
@@ -84,14 +124,17 @@ class RunFolder:
         Raises: SettingError if the folder cannot be written.
         """
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-        path = unused(output / slug(experiment.prompt.text) / stamp if below else output)
-        folder = cls(path)
+        folder = cls(unused(output / slug(experiment.prompt.text) / stamp if below else output))
+        folder.describe(experiment, origin)
+        return folder
+
+    def describe(self, experiment: Experiment, origin: Mapping[str, Any]) -> None:
+        """Writes what the run is; `origin` says which recipe it came from."""
         stored = {"format": RUN_FORMAT, "lodestone": lodestone.__version__, **origin}
         text = yaml.safe_dump({**stored, "experiment": to_plain(experiment)}, sort_keys=False, allow_unicode=True)
-        write_text(path / "experiment.yaml", text)
-        write_text(path / "command.txt", shlex.join(sys.argv) + "\n")
-        write_text(path / "environment.json", json.dumps(environment(), indent=2) + "\n")
-        return folder
+        write_text(self.path / "command.txt", shlex.join(sys.argv) + "\n")
+        write_text(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+        write_text(self.path / "experiment.yaml", text)
 
     def read(self) -> dict[str, Any]:
         """The mapping in `experiment.yaml`.

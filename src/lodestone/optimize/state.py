@@ -4,7 +4,7 @@ A checkpoint holds everything that the next step depends on: scene, learned slot
 structure's statistics and the generator. On a CPU a resumed run continues to the bit.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,14 +68,19 @@ def assemble(
     return OptimizationState(0, scene, optimizer, slot, slot_optimizer, {}, memory, rng)
 
 
-def new_state(experiment: Experiment, conditioning: ConditioningSet, denoiser: AbstractDenoiser) -> OptimizationState:
-    """The state before the first step.
+def new_state(
+    experiment: Experiment,
+    conditioning: ConditioningSet,
+    denoiser: AbstractDenoiser,
+    begin: Callable[[torch.Generator], AbstractScene],
+) -> OptimizationState:
+    """The state before the first step; `begin` makes the scene.
 
     Raises: SettingError if the estimator cannot work with the denoiser, the prompt or the number of views.
     """
     experiment.estimator.check(denoiser, conditioning, experiment.plan.views)
     rng = torch.Generator().manual_seed(experiment.seed)
-    return assemble(experiment, experiment.scene.create(rng), conditioning, denoiser, rng)
+    return assemble(experiment, begin(rng), conditioning, denoiser, rng)
 
 
 def moments(prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -116,10 +116,15 @@ def estimator_for(name: str, prior: str) -> AbstractEstimator:
 
 
 def with_estimator(experiment: Experiment, name: str) -> Experiment:
-    """The experiment with another estimator, and with the papers' words where that estimator asks for more of them."""
-    prompt = experiment.prompt
+    """The experiment with another estimator in every stage, and with the papers' words where that asks for more."""
+    prompt, previous = experiment.prompt, experiment.previous
     if name == "nfsd" and not prompt.negative:
         prompt = replace(prompt, negative=NEGATIVE_PROMPT)
     if name == "bridge" and not prompt.source:
         prompt = replace(prompt, source=prompt.text + SOURCE_SUFFIX)
-    return replace(experiment, prompt=prompt, estimator=estimator_for(name, experiment.prior))
+    return replace(
+        experiment,
+        prompt=prompt,
+        estimator=estimator_for(name, experiment.prior),
+        previous=previous and with_estimator(previous, name),
+    )

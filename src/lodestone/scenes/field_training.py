@@ -8,11 +8,18 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from lodestone.errors import check_range
+from lodestone.errors import SettingError, check_range
 from lodestone.rendering.occupancy import OccupancySettings
 from lodestone.scenes.field import AbstractField
 from lodestone.scenes.field_settings import DensityBias, VolumeSettings
-from lodestone.scenes.scene import AbstractScene, AbstractSceneSettings, ParameterGroup, StructureState
+from lodestone.scenes.scene import (
+    AbstractMesher,
+    AbstractScene,
+    AbstractSceneSettings,
+    ParameterGroup,
+    StructureState,
+    take_over,
+)
 
 __all__ = ["AbstractFieldSettings", "FieldLearningRates"]
 
@@ -66,12 +73,12 @@ class AbstractFieldSettings(AbstractSceneSettings):
         scene.load_state_dict(dict(tensors))
         return scene
 
-    def begin_from(self, scene: AbstractField, rng: torch.Generator) -> AbstractField:
-        """A fresh field that takes over every tensor of another that fits it by name and shape: the next stage."""
+    def begin_after(self, previous: AbstractScene, mesher: AbstractMesher, rng: torch.Generator) -> AbstractField:
+        """A fresh field that takes over every tensor of another that fits it by name and shape."""
+        if not isinstance(previous, AbstractField):
+            raise SettingError("a field begins with a field alone: choose one for the stage before, too")
         fresh = self.build(rng)
-        taken = fresh.state_dict()
-        taken |= {name: old for name, old in scene.state_dict().items() if fits(taken.get(name), old)}
-        fresh.load_state_dict(taken)
+        take_over(fresh, previous)
         fresh.step.zero_()
         fresh.update_occupancy(self.occupancy, rng)
         return fresh
@@ -87,8 +94,3 @@ class AbstractFieldSettings(AbstractSceneSettings):
         if self.occupancy.due(step):
             scene.update_occupancy(self.occupancy, rng)
         return StructureState(state.optimizer, {})
-
-
-def fits(fresh: Tensor | None, old: Tensor) -> bool:
-    """Whether a tensor can take the place of another."""
-    return fresh is not None and fresh.shape == old.shape

@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor, nn
 
-from lodestone.errors import check_range
+from lodestone.errors import SettingError, check_range
 from lodestone.scenes.density_control import DensityControl, DensityStatistics, Edit
 from lodestone.scenes.gaussians import GaussianScene
 from lodestone.scenes.initialize import BallInitialization
-from lodestone.scenes.scene import AbstractScene, AbstractSceneSettings, ParameterGroup, StructureState
+from lodestone.scenes.scene import AbstractMesher, AbstractScene, AbstractSceneSettings, ParameterGroup, StructureState
 
 __all__ = ["GaussianLearningRates", "GaussianSettings"]
 
@@ -44,6 +44,11 @@ class GaussianSettings(AbstractSceneSettings):
 
     def create(self, rng: torch.Generator) -> GaussianScene:
         return GaussianScene(self.initialization.create(rng))
+
+    def begin_after(self, previous: AbstractScene, mesher: AbstractMesher, rng: torch.Generator) -> GaussianScene:
+        if not isinstance(previous, GaussianScene):
+            raise SettingError("Gaussians begin with Gaussians alone: choose them for the stage before, too")
+        return GaussianScene.from_tensors({name: tensor.clone() for name, tensor in previous.state_dict().items()})
 
     def restore(self, tensors: Mapping[str, Tensor]) -> GaussianScene:
         return GaussianScene.from_tensors(tensors)

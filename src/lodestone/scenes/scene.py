@@ -11,15 +11,17 @@ from torch import Tensor, nn
 from lodestone.errors import SettingError
 from lodestone.rendering.cameras import Cameras
 from lodestone.rendering.samples import RaySamples, TriangleMesh
-from lodestone.scenes.surface import Surface
+from lodestone.scenes.surface import Surface, TexturedMesh
 
 __all__ = [
+    "AbstractMesher",
     "AbstractScene",
     "AbstractSceneSettings",
     "ParameterGroup",
     "RenderStatistics",
     "Rendering",
     "StructureState",
+    "take_over",
 ]
 
 
@@ -90,6 +92,24 @@ class AbstractScene(nn.Module, abc.ABC):
         raise SettingError("this scene has no surface to make a mesh of: choose a 3D scene or another format")
 
 
+def take_over(scene: AbstractScene, previous: AbstractScene) -> None:
+    """Gives a fresh scene every tensor of another one that fits it by name and shape."""
+    own = scene.state_dict()
+    taken = {name: old for name, old in previous.state_dict().items() if name in own and own[name].shape == old.shape}
+    scene.load_state_dict({**own, **taken})
+
+
+class AbstractMesher(abc.ABC):
+    """Makes meshes of scenes, for a stage whose scene is another kind than the one before."""
+
+    @abc.abstractmethod
+    def mesh(self, scene: AbstractScene, *, texture_size: int) -> TexturedMesh:
+        """The scene's surface with its colours as a texture.
+
+        Raises: SettingError if the scene has no surface.
+        """
+
+
 class AbstractSceneSettings(abc.ABC):
     """How a scene begins, learns and changes its structure."""
 
@@ -100,6 +120,13 @@ class AbstractSceneSettings(abc.ABC):
     @abc.abstractmethod
     def create(self, rng: torch.Generator) -> AbstractScene:
         """The scene before the first step."""
+
+    def begin_after(self, previous: AbstractScene, mesher: AbstractMesher, rng: torch.Generator) -> AbstractScene:
+        """The scene of a stage that begins with what the stage before has made.
+
+        Raises: SettingError if it cannot begin so, as here.
+        """
+        raise SettingError(f"{type(self).__name__} cannot begin with another scene: leave out the stage before it")
 
     @abc.abstractmethod
     def restore(self, tensors: Mapping[str, Tensor]) -> AbstractScene:

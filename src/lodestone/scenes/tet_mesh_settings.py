@@ -10,14 +10,25 @@ from torch import Tensor
 
 from lodestone.errors import SettingError, check_range
 from lodestone.rendering.samples import TriangleMesh
-from lodestone.scenes.scene import AbstractScene, AbstractSceneSettings, ParameterGroup, StructureState
+from lodestone.scenes.scene import (
+    AbstractMesher,
+    AbstractScene,
+    AbstractSceneSettings,
+    ParameterGroup,
+    StructureState,
+    take_over,
+)
 from lodestone.scenes.signed_distance import FARTHEST, distance_to_ellipsoid, distance_to_level, distance_to_mesh
 from lodestone.scenes.surface import Surface, TexturedMesh, Volume
 from lodestone.scenes.tet_mesh import Appearance, Deformable, Shows, TetMesh
 from lodestone.scenes.tetrahedra import TetrahedralGrid
 from lodestone.scenes.texture_field import AbstractTextureSettings, FrequencyTextureSettings, fit_texture
+from lodestone.scenes.textured_mesh import sample
 
 __all__ = ["TetMeshLearningRates", "TetMeshSettings"]
+
+COLORS = 512
+"""Side of the texture from which the colours of another scene are taken."""
 
 POINTS = 2**18
 """Points of which a density is asked at once."""
@@ -116,9 +127,18 @@ class TetMeshSettings(AbstractSceneSettings):
     def create(self, rng: torch.Generator) -> TetMesh:
         return self.build(distance_to_ellipsoid(self.grid, self.radii), rng)
 
+    def begin_after(self, previous: AbstractScene, mesher: AbstractMesher, rng: torch.Generator) -> TetMesh:
+        """A tetrahedral mesh on the same grid is taken over as it is, its texture if it is of the same kind."""
+        if not isinstance(previous, TetMesh) or previous.shape != Deformable(self.grid, self.reach):
+            return self.begin_as(mesher.mesh(previous, texture_size=COLORS), rng)
+        scene = self.build(previous.distances.detach(), rng)
+        take_over(scene, previous)
+        scene.step.zero_()
+        return scene
+
     @torch.no_grad()
     def begin_as(self, surface: Surface, rng: torch.Generator) -> TetMesh:
-        """The scene with the shape of another one's surface, and its colours if they are known at points.
+        """The scene with the shape of another one's surface, and its colours if they are known.
 
         Raises: SettingError if there is nothing inside the cube, or a volume comes without a level.
         """
@@ -126,9 +146,11 @@ class TetMeshSettings(AbstractSceneSettings):
         mesh = scene.mesh()
         if not len(mesh.faces):
             raise SettingError("the surface to begin with has nothing inside scene.bound: choose a larger one")
-        color = None if isinstance(surface, TexturedMesh) else surface.color
-        if color is not None:
-            fit_texture(scene.texture, mesh.vertices, color(mesh.vertices).clamp(0, 1), rng)
+        if isinstance(surface, TexturedMesh):
+            colors = sample(surface.texture, surface.uv, surface.uv.new_zeros(len(surface.uv)))
+            fit_texture(scene.texture, surface.vertices, colors, rng)
+        elif surface.color is not None:
+            fit_texture(scene.texture, mesh.vertices, surface.color(mesh.vertices).clamp(0, 1), rng)
         return scene
 
     def distances_to(self, surface: Surface) -> Float[Tensor, " n"]:

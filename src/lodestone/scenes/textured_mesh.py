@@ -19,7 +19,14 @@ from lodestone.kernels.rasterization import interpolate
 from lodestone.rendering.cameras import Cameras
 from lodestone.rendering.rasterize import VisibleSurface, see
 from lodestone.rendering.samples import TriangleMesh
-from lodestone.scenes.scene import AbstractScene, AbstractSceneSettings, ParameterGroup, Rendering, StructureState
+from lodestone.scenes.scene import (
+    AbstractMesher,
+    AbstractScene,
+    AbstractSceneSettings,
+    ParameterGroup,
+    Rendering,
+    StructureState,
+)
 from lodestone.scenes.surface import TexturedMesh
 
 __all__ = ["TexturedMeshScene", "TexturedMeshSettings", "mapped_sphere"]
@@ -116,7 +123,7 @@ def sample(
 
 @dataclass(frozen=True, kw_only=True)
 class TexturedMeshSettings(AbstractSceneSettings):
-    """How a texture is learned. Alone it begins on a sphere; `begin_as` puts it on another scene's surface."""
+    """How a texture is learned. Alone it begins on a sphere; `begin_as` puts it on a given mesh."""
 
     texture_size: int = 512
     """Side of the texture of a mesh that has none yet. DreamGaussian: 1024."""
@@ -140,6 +147,9 @@ class TexturedMeshSettings(AbstractSceneSettings):
         size = self.texture_size
         texture = torch.full((size, size, 3), self.brightness)
         return self.begin_as(TexturedMesh(vertices=self.radius * vertices, faces=faces, uv=uv, texture=texture))
+
+    def begin_after(self, previous: AbstractScene, mesher: AbstractMesher, rng: torch.Generator) -> TexturedMeshScene:
+        return self.begin_as(mesher.mesh(previous, texture_size=self.texture_size))
 
     def begin_as(self, surface: TexturedMesh) -> TexturedMeshScene:
         """The scene with another one's mesh and texture.
