@@ -15,7 +15,7 @@ SOURCE = Path(lodestone.__file__).parent
 ORDER = (
     ("lodestone",),
     ("errors",),
-    ("arrays", "schedules", "storage", "precision", "pretrained"),
+    ("allocation", "arrays", "schedules", "storage", "precision", "pretrained"),
     ("kernels",),
     ("rendering",),
     ("data.worlds",),

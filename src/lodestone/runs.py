@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from lodestone.allocation import keep_freed_memory
 from lodestone.errors import SettingError, check_range
 from lodestone.export.asset import Format, write_asset
 from lodestone.export.mesh import Mesher
@@ -185,6 +186,7 @@ def advance(
     experiment: Experiment, folder: RunFolder, priors: OpenPriors, quiet: bool, begun: Begun | None = None
 ) -> FinishedRun:
     """Does what is left of a run, earlier stages first; `begun` is the beginning of the first one."""
+    keep_freed_memory()
     began = time.perf_counter()
     prior, newest = priors.of(experiment), folder.newest
     if newest is not None:

@@ -5,17 +5,21 @@ A recipe takes the prompt and the prior's name and returns an `Experiment`; vari
 (`--recipe package.module:function`).
 """
 
+from lodestone.recipes.dreamfusion import dreamfusion
 from lodestone.recipes.editing import edit_bridge, edit_dds, edit_lods, edit_pds
 from lodestone.recipes.gaussians import csd_gs, lods_gs_embedding, sds_gs, ssd_gs
+from lodestone.recipes.magic3d import magic3d
 from lodestone.recipes.playground import playground, playground_lora
 
 __all__ = [
     "csd_gs",
+    "dreamfusion",
     "edit_bridge",
     "edit_dds",
     "edit_lods",
     "edit_pds",
     "lods_gs_embedding",
+    "magic3d",
     "playground",
     "playground_lora",
     "sds_gs",

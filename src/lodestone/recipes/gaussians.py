@@ -1,26 +1,18 @@
-"""Recipes whose scene is a cloud of 3D Gaussians; they differ in the estimator alone.
-
-The small priors see 64 x 64 pictures and finish on a laptop; Stable Diffusion takes the published settings.
-"""
-
-from dataclasses import replace
+"""Recipes whose scene is a cloud of 3D Gaussians; they differ in the estimator alone."""
 
 from lodestone.distillation.estimator import AbstractEstimator
 from lodestone.optimize.experiment import Experiment, Plan
 from lodestone.optimize.regularizers import Regularizers
 from lodestone.prompts.prompt import PromptSettings
+from lodestone.recipes.draft import draft, small_gaussians
 from lodestone.recipes.estimators import estimator_for, is_small
-from lodestone.rendering.background import PlainColors, White
 from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
 from lodestone.scenes.density_control import DensityControl
 from lodestone.scenes.gaussian_settings import GaussianLearningRates, GaussianSettings
 from lodestone.scenes.initialize import BallInitialization
-from lodestone.schedules import Constant, Linear, Piecewise
+from lodestone.schedules import Constant, Piecewise
 
 __all__ = ["csd_gs", "lods_gs_embedding", "sds_gs", "ssd_gs"]
-
-FAST = GaussianLearningRates(means=8e-3, log_scales=2e-2, quaternions=1e-2, opacity_logits=6e-2, colors=8e-2)
-"""Learning rates for some hundred steps: Adam moves a parameter by about its rate in each."""
 
 
 def lods_gs_embedding(prompt: str, prior: str = "embedded") -> Experiment:
@@ -45,51 +37,8 @@ def ssd_gs(prompt: str, prior: str = "embedded") -> Experiment:
 
 def gaussians(prompt: str, prior: str, estimator: str) -> Experiment:
     """The experiment around an estimator, by prior."""
-    chosen = estimator_for(estimator, prior)
-    if prior == "empirical":
-        return empirical(prompt, chosen)
-    return embedded(prompt, prior, chosen) if is_small(prior) else stable_diffusion(prompt, prior, chosen)
-
-
-def small_scene(density: DensityControl) -> GaussianSettings:
-    """3,000 Gaussians to begin with, learned in some hundred steps."""
-    return GaussianSettings(initialization=BallInitialization(radius=0.55), learning_rates=FAST, density=density)
-
-
-def empirical(prompt: str, estimator: AbstractEstimator) -> Experiment:
-    """On white, from a fixed distance: the pictures know nothing else."""
-    return Experiment(
-        prompt=PromptSettings(text=prompt, view_dependent=False),
-        prior="empirical",
-        estimator=estimator,
-        scene=small_scene(DensityControl(every=25, start=50, stop=150)),
-        cameras=OrbitSampler(elevation=(0.0, 20.0), distance=(3.0, 3.0), field_of_view=(25.0, 25.0)),
-        plan=Plan(
-            steps=200,
-            views=8,
-            largest_time=Linear(0.98, 0.5, over=150),
-            regularizers=Regularizers(sparsity=Constant(5.0)),
-            background=White(),
-        ),
-        evaluation=EvaluationCamera(elevation=10.0, distance=3.0, field_of_view=25.0),
-    )
-
-
-def embedded(prompt: str, prior: str, estimator: AbstractEstimator) -> Experiment:
-    """On plain colours, without view wording: every picture that the prior has seen was taken from the front."""
-    base = empirical(prompt, estimator)
-    return replace(
-        base,
-        prior=prior,
-        scene=small_scene(DensityControl(every=30, start=60, stop=180)),
-        plan=replace(
-            base.plan,
-            steps=240,
-            views=4,
-            largest_time=Linear(0.98, 0.3, over=180),
-            background=PlainColors(white_share=0.7),
-        ),
-    )
+    paper = stable_diffusion(prompt, prior, estimator_for(estimator, prior))
+    return draft(paper, estimator, small_gaussians(prior)) if is_small(prior) else paper
 
 
 def stable_diffusion(prompt: str, prior: str, estimator: AbstractEstimator) -> Experiment:
