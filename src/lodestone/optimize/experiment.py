@@ -25,6 +25,8 @@ class Plan:
     steps: int = 500
     views: int = 4
     """Views rendered and scored in every step."""
+    resolution: AbstractSchedule = Constant(1.0)
+    """Side of a rendering as a share of the prior's pictures; it is enlarged before the prior sees it."""
     smallest_time: AbstractSchedule = Constant(0.02)
     """Lower end of the window of diffusion times, as a fraction of the schedule."""
     largest_time: AbstractSchedule = Constant(0.98)
@@ -50,11 +52,19 @@ class Plan:
             check_range(f"plan.{name}", getattr(self, name), *bounds)
         for step in range(self.steps):
             low, high = self.smallest_time(step), self.largest_time(step)
+            if not 0 < self.resolution(step) <= 4:
+                raise SettingError(
+                    f"plan.resolution is {self.resolution(step):g} at step {step}: choose above 0 and at most 4"
+                )
             if not 0 <= low <= high <= 1:
                 raise SettingError(
                     f"plan.smallest_time is {low:g} and plan.largest_time {high:g} at step {step}: "
                     "choose both from 0 to 1, the smallest first"
                 )
+
+    def side(self, step: int, image_size: int) -> int:
+        """Side of a rendering in pixels, for a prior that takes pictures of this size."""
+        return max(8, round(self.resolution(step) * image_size))
 
     def settings(self, step: int, schedule: NoiseSchedule) -> StepSettings:
         """Evaluates everything annealed at one step."""

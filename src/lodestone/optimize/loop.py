@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from lodestone.arrays import Images, Latents
 from lodestone.distillation.estimator import ImageTerm, ScoreGradient, surrogate_loss
@@ -41,21 +42,27 @@ class Stopwatch:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
 
-def images_of(rendering: Rendering) -> Images:
-    """Colours as pictures, channels first."""
-    return rendering.color.permute(0, 3, 1, 2)
+def images_of(rendering: Rendering, size: int) -> Images:
+    """Colours as pictures of the size that the prior takes, channels first."""
+    pictures = rendering.color.permute(0, 3, 1, 2)
+    if pictures.shape[-1] == size:
+        return pictures
+    return interpolate(pictures, size=(size, size), mode="bilinear", antialias=pictures.shape[-1] > size)
 
 
 def latents_of(rendering: Rendering, prior: Prior) -> Latents:
     """What the denoiser sees: the encoded picture, or the latents that a scene holds itself."""
-    return prior.autoencoder.encode(images_of(rendering)) if rendering.latents is None else rendering.latents
+    if rendering.latents is not None:
+        return rendering.latents
+    return prior.autoencoder.encode(images_of(rendering, prior.image_size))
 
 
 def image_loss(rendering: Rendering, term: ImageTerm, prior: Prior) -> Float[Tensor, ""]:
     """The estimator's term in image space; the decoder has no gradient to give."""
     with torch.no_grad():
         target = prior.autoencoder.decode(term.target)
-    picture = images_of(rendering) if rendering.latents is None else prior.autoencoder.decode(rendering.latents)
+    latents = rendering.latents
+    picture = images_of(rendering, prior.image_size) if latents is None else prior.autoencoder.decode(latents)
     return term.weight * (picture - target).square().mean()
 
 
@@ -99,7 +106,7 @@ def optimize(
             with clock.phase("rendering"):
                 viewpoints = experiment.cameras.sample(plan.views, rng)
                 background = plan.background.sample(plan.views, rng).to(device)
-                cameras = viewpoints.cameras(prior.image_size, prior.image_size).to(device)
+                cameras = viewpoints.cameras(side := plan.side(state.step, prior.image_size), side).to(device)
                 rendering = state.scene.render(cameras, background, rng)
 
             # What the prior says of it.

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 
 from lodestone.arrays import Latents, Times
+from lodestone.errors import SettingError
 from lodestone.optimize.experiment import Experiment
 from lodestone.optimize.loop import conditioning_of
 from lodestone.optimize.regularizers import check_regularizers
@@ -53,6 +54,8 @@ def rehearse(
     device, viewpoints = torch.device(experiment.device), experiment.cameras.sample(plan.views, rng)
     cameras = viewpoints.cameras(8, 8).to(device)
     rendering = state.scene.render(cameras, plan.background.sample(plan.views, rng).to(device), rng)
+    if rendering.latents is not None and any(plan.resolution(step) != 1 for step in range(plan.steps)):
+        raise SettingError("plan.resolution is for scenes of colours, and this one shows latents: set it to 1")
     check_regularizers(plan.regularizers, plan.steps, rendering)
     conditioning = conditioning_of(prompt, viewpoints, cameras, rendering, replace(state, noise_memory=memory))
     latents = rendering.color.new_zeros(plan.views, *denoiser.latent_shape)
