@@ -35,6 +35,8 @@ class PromptSettings:
     perp_neg: bool = False
     """Whether the wordings of the views are interpolated and those of other views opposed (Perp-Neg); estimators that
     guide between prompt and null condition then need two more denoiser calls for each sample."""
+    wording: ViewWording = ViewWording()
+    """Which words belong to which view."""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -72,7 +74,7 @@ class EncodedPrompt:
         cls, settings: PromptSettings, encoder: AbstractTextEncoder, wording: ViewWording | None = None
     ) -> "EncodedPrompt":
         """Encodes every wording in one call of `encoder`."""
-        chosen = ViewWording() if wording is None else wording
+        chosen = settings.wording if wording is None else wording
         views = chosen.word(settings.text) if settings.view_dependent else [settings.text] * 4
         texts = [*views, "", settings.negative, settings.source]
         distinct = list(dict.fromkeys(texts))

@@ -7,7 +7,9 @@ A recipe takes the prompt and the prior's name and returns an `Experiment`; vari
 
 from lodestone.recipes.dreamfusion import dreamfusion
 from lodestone.recipes.editing import edit_bridge, edit_dds, edit_lods, edit_pds
-from lodestone.recipes.gaussians import csd_gs, lods_gs_embedding, sds_gs, ssd_gs
+from lodestone.recipes.gaussians import csd_gs, sds_gs, ssd_gs
+from lodestone.recipes.lods_gs import lods_gs_embedding
+from lodestone.recipes.lods_ngp import lods_ngp_embedding, lods_ngp_lora
 from lodestone.recipes.magic3d import magic3d
 from lodestone.recipes.playground import playground, playground_lora
 
@@ -19,6 +21,8 @@ __all__ = [
     "edit_lods",
     "edit_pds",
     "lods_gs_embedding",
+    "lods_ngp_embedding",
+    "lods_ngp_lora",
     "magic3d",
     "playground",
     "playground_lora",

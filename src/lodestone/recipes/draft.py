@@ -12,7 +12,7 @@ from lodestone.recipes.estimators import estimator_for
 from lodestone.rendering.background import PlainColors, White
 from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
 from lodestone.scenes.density_control import DensityControl
-from lodestone.scenes.field_settings import DensityBias
+from lodestone.scenes.field_settings import Backdrop, DensityBias, Normals, ShadingSettings
 from lodestone.scenes.gaussian_settings import GaussianLearningRates, GaussianSettings
 from lodestone.scenes.hash_field import EncodingSettings, HashFieldSettings
 from lodestone.scenes.initialize import BallInitialization
@@ -60,10 +60,14 @@ def small_gaussians(prior: str) -> GaussianSettings:
 
 
 def small_field(paper: HashFieldSettings) -> HashFieldSettings:
-    """A field of the same kind with cells as large as pixels, in the cube that the cameras see."""
+    """A field of the same kind with cells as large as pixels, in the cube that the cameras see.
+
+    Unlit and on the plan's colours: the small priors have seen flat pictures on plain backgrounds alone.
+    """
+    plain = replace(paper.volume, shading=ShadingSettings(), normals=Normals.NONE, backdrop=Backdrop.PLAIN)
     return replace(
         paper,
-        volume=replace(paper.volume, bound=0.75, samples=64),
+        volume=replace(plain, bound=0.75, samples=64),
         encoding=EncodingSettings(levels=8, table_bits=14, base=8, finest=64),
         bias=DensityBias(scale=10.0, radius=0.4),
     )

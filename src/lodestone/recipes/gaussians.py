@@ -12,12 +12,7 @@ from lodestone.scenes.gaussian_settings import GaussianLearningRates, GaussianSe
 from lodestone.scenes.initialize import BallInitialization
 from lodestone.schedules import Constant, Piecewise
 
-__all__ = ["csd_gs", "lods_gs_embedding", "sds_gs", "ssd_gs"]
-
-
-def lods_gs_embedding(prompt: str, prior: str = "embedded") -> Experiment:
-    """LODS with a learned null embedding on Gaussians (arXiv 2312.04820): the default."""
-    return gaussians(prompt, prior, "lods-embedding")
+__all__ = ["csd_gs", "sds_gs", "ssd_gs", "stable_diffusion"]
 
 
 def sds_gs(prompt: str, prior: str = "embedded") -> Experiment:

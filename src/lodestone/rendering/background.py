@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lodestone.errors import check_range
 
-__all__ = ["AbstractBackground", "PlainColors", "White"]
+__all__ = ["AbstractBackground", "Black", "PlainColors", "White"]
 
 
 class AbstractBackground(abc.ABC):
@@ -26,6 +26,14 @@ class White(AbstractBackground):
 
     def sample(self, count: int, rng: torch.Generator) -> Float[Tensor, "v 3"]:
         return torch.ones(count, 3)
+
+
+@dataclass(frozen=True)
+class Black(AbstractBackground):
+    """Always black."""
+
+    def sample(self, count: int, rng: torch.Generator) -> Float[Tensor, "v 3"]:
+        return torch.zeros(count, 3)
 
 
 @dataclass(frozen=True, kw_only=True)
