@@ -54,7 +54,7 @@ def optimized_views(prior_name, recipe, name):
     choice = Choice(recipe=recipe, prior=prior_name)
     experiment = build(choice, prompt_of(name))
     with tempfile.TemporaryDirectory() as folder:
-        finished = generate(experiment, output=Path(folder), choice=choice, quiet=True)
+        finished = generate(experiment, output=Path(folder), choice=choice, formats=(), quiet=True)
     renderings = render_views(finished.scene, experiment.evaluation.viewpoints(8), 224)
     return torch.cat([rendering.color.permute(0, 3, 1, 2) for rendering in renderings])
 
