@@ -24,6 +24,11 @@ class Rays:
     def __len__(self) -> int:
         return self.origins.shape[0]
 
+    def split(self, count: int) -> "list[Rays]":
+        """The same rays in groups of at most so many."""
+        parts = (part.split(count) for part in (self.origins, self.directions, self.depth_rate))
+        return [Rays(*group) for group in zip(*parts, strict=True)]
+
 
 def rays_of(cameras: Cameras) -> Rays:
     """The rays of every pixel."""

@@ -1,6 +1,7 @@
 """Volume rendering: rays through a cube, packed samples, and what they add up to."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,7 +40,20 @@ class VolumeImages:
     """Expected camera depth of what is opaque."""
     normals: Float[Tensor, "r 3"] | None
     """In the direction of the weighted sum of the samples' normals, as long as the opacity: zero where nothing is."""
-    samples: RaySamples
+    samples: RaySamples | None
+    """None where several groups of rays were followed one after the other."""
+
+    @classmethod
+    def join(cls, parts: "Sequence[VolumeImages]") -> "VolumeImages":
+        """What several groups of rays see."""
+        normals = [part.normals for part in parts if part.normals is not None]
+        return cls(
+            features=torch.cat([part.features for part in parts]),
+            opacity=torch.cat([part.opacity for part in parts]),
+            depth=torch.cat([part.depth for part in parts]),
+            normals=torch.cat(normals) if normals else None,
+            samples=None,
+        )
 
 
 def step_length(bound: float, samples: int) -> float:

@@ -19,7 +19,7 @@ from lodestone.kernels.ray_marching import PackedSamples
 from lodestone.rendering.cameras import Cameras
 from lodestone.rendering.occupancy import OccupancyGrid, OccupancySettings
 from lodestone.rendering.rays import Rays, rays_of, shrink
-from lodestone.rendering.volume import SampleValues, render_volume, take_samples
+from lodestone.rendering.volume import SampleValues, VolumeImages, render_volume, take_samples
 from lodestone.scenes.environment import Environment
 from lodestone.scenes.field_settings import Backdrop, DensityBias, Normals, Space, VolumeSettings
 from lodestone.scenes.linear_colors import colors_of, latents_of_color, linear_colors
@@ -32,8 +32,11 @@ __all__ = ["AbstractField"]
 FINEST = 0.02
 """What of the density is no noise: the standard deviation of a blur, as a share of the bound."""
 
-LARGEST_BATCH = 1 << 17
+LARGEST_BATCH = 1 << 16
 """Samples that are looked at together where no gradient is wanted."""
+
+MOST_RAYS = 1 << 14
+"""Rays that are followed together where no gradient is wanted."""
 
 
 class AbstractField(AbstractScene):
@@ -144,9 +147,7 @@ class AbstractField(AbstractScene):
     def paint(self, cameras: Cameras, background: Float[Tensor, "v 3"], rng: torch.Generator | None) -> Rendering:
         """Pictures with as many pixels as the cameras have."""
         rays = rays_of(cameras)
-        packed = take_samples(rays, self.occupancy, self.volume.samples, rng)
-        values = self.evaluate(cameras, packed, rng)
-        images = render_volume(rays, packed, self.volume.step, values)
+        images = self.trace(cameras, rays, rng)
         behind = self.behind(cameras, rays, background, rng)
         shape = (len(cameras), cameras.height, cameras.width, -1)
         seen = (images.features + (1 - images.opacity) * behind).view(shape)
@@ -161,6 +162,13 @@ class AbstractField(AbstractScene):
             latents=seen.permute(0, 3, 1, 2) if self.volume.space is Space.LATENT else None,
             samples=images.samples,
         )
+
+    def trace(self, cameras: Cameras, rays: Rays, rng: torch.Generator | None) -> VolumeImages:
+        """What rays see; for a picture alone, of so many at a time that memory stays small."""
+        if rng is None and not torch.is_grad_enabled() and len(rays) > MOST_RAYS:
+            return VolumeImages.join([self.trace(cameras, part, rng) for part in rays.split(MOST_RAYS)])
+        packed = take_samples(rays, self.occupancy, self.volume.samples, rng)
+        return render_volume(rays, packed, self.volume.step, self.evaluate(cameras, packed, rng))
 
     def evaluate(self, cameras: Cameras, packed: PackedSamples, rng: torch.Generator | None) -> SampleValues:
         """What the field says of every sample, lit as the settings want."""
