@@ -20,7 +20,7 @@ from typing import NamedTuple
 __all__ = ["SOURCE_FOLDER", "Build", "BuildError", "builds", "compile_all", "find_compiler"]
 
 SOURCE_FOLDER = Path(__file__).resolve().parent / "native"
-SOURCES = ("splatting", "hash_encoding", "compositing", "ray_marching", "rasterization")
+SOURCES = ("splatting", "hash_encoding", "perceptron", "compositing", "ray_marching", "rasterization")
 FLAGS = (
     "-std=c++17",
     "-O3",

@@ -22,7 +22,7 @@ from lodestone.rendering.occupancy import OccupancySettings
 from lodestone.scenes.field import AbstractField
 from lodestone.scenes.field_settings import DensityBias, VolumeSettings
 from lodestone.scenes.field_training import AbstractFieldSettings
-from lodestone.scenes.perceptron import Perceptron
+from lodestone.scenes.perceptron import Perceptron, decode
 
 __all__ = ["EncodingSettings", "HashField", "HashFieldSettings"]
 
@@ -90,8 +90,8 @@ class HashField(AbstractField):
         return encode(points / (2 * self.bound) + 0.5, self.table, self.grid, self.active)
 
     def raw(self, points: Float[Tensor, "n 3"]) -> tuple[Float[Tensor, " n"], Float[Tensor, "n c"]]:
-        encoded = self.encoded(points)
-        return self.of_density(encoded)[:, 0], self.of_features(encoded)
+        density, features = decode(self.encoded(points), self.of_density, self.of_features)
+        return density[:, 0], features
 
     def raw_density(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
         density: Tensor = self.of_density(self.encoded(points))

@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Perceptron"]
+from lodestone.kernels.perceptron import input_gradient, perceptron
+
+__all__ = ["Perceptron", "decode"]
 
 
 class Perceptron(nn.Module):
@@ -22,12 +24,19 @@ class Perceptron(nn.Module):
 
     def forward(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n outputs"]:
         """Every row decoded."""
-        return (x @ self.first.T).relu() @ self.second.T
+        return perceptron(x, self.first, self.second)
 
     def gradient(self, x: Float[Tensor, "n inputs"]) -> Float[Tensor, "n inputs"]:
-        """The derivative of the first output by the input, `W1^T (W2_1 [W1 x > 0])`, itself differentiable."""
-        open_gates = (x @ self.first.T).detach() > 0
-        return torch.where(open_gates, self.second[0], torch.zeros_like(self.second[0])) @ self.first
+        """The derivative of the first output by the input, itself differentiable with respect to the weights."""
+        return input_gradient(x, self.first, self.second)
+
+
+def decode(x: Float[Tensor, "n inputs"], *networks: Perceptron) -> tuple[Tensor, ...]:
+    """What several perceptrons make of one input, as one with all their hidden layers: x is read only once."""
+    first = torch.cat([network.first for network in networks])
+    second = torch.block_diag(*[network.second for network in networks])
+    columns = perceptron(x, first, second).split([len(network.second) for network in networks], dim=1)
+    return tuple(part.contiguous() for part in columns)
 
 
 def glorot(rows: int, columns: int, rng: torch.Generator) -> Float[Tensor, "rows columns"]:

@@ -8,8 +8,8 @@
 // The corners of one cell are held as four vectors of two entries, y = 0 and y = 1, so that interpolation along x and z
 // is done for both at once and along y last.
 //
-// Work is shared by blocks of points, in scatter by levels: no two tasks write to one place and the order of every sum
-// is fixed, so results are equal to the bit for any number of threads.
+// Work is shared by blocks of points, in scatter by groups of levels: no two tasks write to one place and the order of
+// every sum is fixed, so results are equal to the bit for any number of threads.
 
 #include <algorithm>
 
@@ -32,6 +32,8 @@ typedef double Double2 __attribute__((vector_size(16)));
 
 constexpr int kBlock = 256;  // points whose coordinates are held at once
 constexpr uint32_t kPrimeY = 2654435761u, kPrimeZ = 805459861u;
+
+int64_t blocks_of(const HashEncoding& encoding) { return (encoding.points + kBlock - 1) / kBlock; }
 
 struct Level {
     float resolution;
@@ -177,51 +179,54 @@ void gather_block(const HashEncoding& encoding, const float* directions, int64_t
     }
 }
 
-inline void add_two(float* to, const float* value) {
-    to[0] += value[0];
-    to[1] += value[1];
+inline void add_two(float* to, Float4 value) {
+    double two;
+    std::memcpy(&two, to, sizeof two);
+    const Float4 sum = (Float4)(Double2){two, 0.0} + value;
+    std::memcpy(to, &sum, sizeof two);
 }
 
-// The weights of the four columns of corners, y = 0 and y = 1 in each, or their derivatives along a direction.
-inline void weights_of(const float* f, const Direction* v, float (&weights)[8]) {
-    const float wx[2] = {1.0f - f[0], f[0]}, wy[2] = {1.0f - f[1], f[1]}, wz[2] = {1.0f - f[2], f[2]};
-    for (int corner = 0; corner < 8; ++corner) {
-        const int x = (corner >> 1) & 1, y = corner & 1, z = corner >> 2;
-        if (!v) {
-            weights[corner] = wx[x] * wz[z] * wy[y];
-            continue;
+// Adds what one point gives to its corners: the cotangent times the weights, or their derivatives along a direction.
+inline void add_to_corners(const float* cotangent, const Corners& corners, int lane, const Direction* v, float* table) {
+    const float fx = corners.fraction[0][lane], fy = corners.fraction[1][lane], fz = corners.fraction[2][lane];
+    const float wx[2] = {1.0f - fx, fx}, wz[2] = {1.0f - fz, fz};
+    const Float4 g = two_entries(cotangent, cotangent), wy = {1.0f - fy, 1.0f - fy, fy, fy};
+    const Float4 straight = g * wy;
+    for (int column = 0; column < 4; ++column) {  // two corners each, y = 0 and y = 1
+        const int x = column & 1, z = column >> 1;
+        Float4 part = wx[x] * wz[z] * straight;
+        if (v) {
+            const float across = (x ? v->x : -v->x) * wz[z] + (z ? v->z : -v->z) * wx[x];
+            part = across * straight + wx[x] * wz[z] * (g * (Float4){-v->y, -v->y, v->y, v->y});
         }
-        const float across = (x ? v->x : -v->x) * wz[z] + (z ? v->z : -v->z) * wx[x];
-        weights[corner] = across * wy[y] + (y ? v->y : -v->y) * wx[x] * wz[z];
+        add_two(table + 2 * static_cast<size_t>(corners.index[2 * column][lane]), part);
+        add_two(table + 2 * static_cast<size_t>(corners.index[2 * column + 1][lane]), upper(part));
     }
 }
 
-void scatter_level(const HashEncoding& encoding, const float* directions, const float* cotangent, int64_t l,
-                   float* gradient) {
-    const Level level = level_of(encoding, l);
-    float* table = gradient + 2 * level.offset;
-    std::fill(table, table + 2 * level.size, 0.0f);
-    if (l >= encoding.active) return;
+// Every step-th level from `first` on. A row of the cotangent holds all levels: reading every row again for each level
+// would cost as much as the sums.
+void scatter_levels(const HashEncoding& encoding, const float* directions, const float* cotangent, int64_t first,
+                    int64_t step, float* gradient) {
+    for (int64_t l = first; l < encoding.levels; l += step)
+        std::fill(gradient + 2 * encoding.offsets[l], gradient + 2 * encoding.offsets[l + 1], 0.0f);
     Corners corners;
-    float weights[8];
-    const int64_t blocks = (encoding.points + kBlock - 1) / kBlock;
-    for (int64_t index = 0; index < blocks; ++index) {
+    for (int64_t index = 0; index < blocks_of(encoding); ++index) {
         const Block block(encoding, index);
-        for (int point = 0; point < block.count; point += kLanes) {
-            find_corners(level, block, point, corners);
-            const int lanes = std::min(kLanes, block.count - point);
-            const float* from = cotangent + 2 * ((block.first + point) * encoding.levels + l);
-            for (int lane = 0; lane < lanes; ++lane, from += 2 * encoding.levels) {
-                const float f[3] = {corners.fraction[0][lane], corners.fraction[1][lane], corners.fraction[2][lane]};
-                if (directions) {
-                    const Direction v(directions, level, block, point + lane);
-                    weights_of(f, &v, weights);
-                } else {
-                    weights_of(f, nullptr, weights);
-                }
-                for (int corner = 0; corner < 8; ++corner) {
-                    const float part[2] = {weights[corner] * from[0], weights[corner] * from[1]};
-                    add_two(table + 2 * static_cast<size_t>(corners.index[corner][lane]), part);
+        for (int64_t l = first; l < encoding.active; l += step) {
+            const Level level = level_of(encoding, l);
+            float* table = gradient + 2 * level.offset;
+            for (int point = 0; point < block.count; point += kLanes) {
+                find_corners(level, block, point, corners);
+                const int lanes = std::min(kLanes, block.count - point);
+                const float* from = cotangent + 2 * ((block.first + point) * encoding.levels + l);
+                for (int lane = 0; lane < lanes; ++lane, from += 2 * encoding.levels) {
+                    if (directions) {
+                        const Direction v(directions, level, block, point + lane);
+                        add_to_corners(from, corners, lane, &v, table);
+                    } else {
+                        add_to_corners(from, corners, lane, nullptr, table);
+                    }
                 }
             }
         }
@@ -262,8 +267,6 @@ void pull_block(const HashEncoding& encoding, const float* directions, const flo
         for (int axis = 0; axis < 3; ++axis) out[3 * point + axis] *= block.slope[axis][point];
 }
 
-int64_t blocks_of(const HashEncoding& encoding) { return (encoding.points + kBlock - 1) / kBlock; }
-
 }  // namespace
 }  // namespace lodestone
 
@@ -277,12 +280,13 @@ LODESTONE_API int lodestone_hash_encoding_gather(const HashEncoding* encoding, c
                         [&](int, int64_t block) { gather_block(*encoding, directions, block, out); });
 }
 
-// The cotangent is n 2l, the gradient as the table. The finest levels take longest and go first.
+// The cotangent is n 2l, the gradient as the table. Each thread finds about two tasks, of coarse and of fine levels.
 LODESTONE_API int lodestone_hash_encoding_scatter(const HashEncoding* encoding, const float* directions,
                                                   const float* cotangent, float* gradient) {
     using namespace lodestone;
-    return run_parallel(encoding->threads, encoding->levels, [&](int, int64_t task) {
-        scatter_level(*encoding, directions, cotangent, encoding->levels - 1 - task, gradient);
+    const int64_t tasks = std::max<int64_t>(1, std::min(encoding->levels, 2 * encoding->threads));
+    return run_parallel(encoding->threads, tasks, [&](int, int64_t task) {
+        scatter_levels(*encoding, directions, cotangent, task, tasks, gradient);
     });
 }
 
