@@ -2,7 +2,7 @@
 
     python benchmarks/world.py [--json FILE]
 
-The first scenes of the world, 8 views of 64 x 64 each, rendered at twice the size and averaged. The last two lines are
+The first scenes of the world, 8 views of 64 x 64 each, from four samples a pixel. The last two lines are
 all that a training cache needs: choices, meshes, normals, views, bytes, with one worker thread and with two. The column
 `others` gives the share of all cores that other processes used meanwhile.
 """
