@@ -17,15 +17,19 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from lodestone.allocation import keep_freed_memory
 from lodestone.data.emoji import load_emoji
 from lodestone.evaluation.recognition import PictureIndex, Recall
 from lodestone.export.pictures import render_views, to_bytes
+from lodestone.optimize.journal import Journal
+from lodestone.optimize.loop import optimize
+from lodestone.optimize.run_folder import RunFolder
 from lodestone.priors.choose import open_prior
 from lodestone.priors.sampling import sample
 from lodestone.prompts.conditioning import ConditioningSet
 from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
 from lodestone.recipes.choose import Choice, build
-from lodestone.runs import generate
+from lodestone.runs import begin
 from lodestone.storage import write_text
 
 HERE = Path(__file__).parent
@@ -51,11 +55,18 @@ def sampled_views(prior_name, name):
 
 def optimized_views(prior_name, recipe, name):
     """Eight views of a finished 3D result."""
-    choice = Choice(recipe=recipe, prior=prior_name)
-    experiment = build(choice, prompt_of(name))
+    experiment = build(Choice(recipe=recipe, prior=prior_name), prompt_of(name))
+    assert experiment.previous is None, "one stage alone"
+    keep_freed_memory()
+    prior = open_prior(prior_name, device=torch.device("cpu"))
+    encoded, state = begin(experiment, prior)
     with tempfile.TemporaryDirectory() as folder:
-        finished = generate(experiment, output=Path(folder), choice=choice, formats=(), quiet=True)
-    renderings = render_views(finished.scene, experiment.evaluation.viewpoints(8), 224)
+        steps = experiment.plan.steps
+        with Journal(
+            RunFolder(Path(folder)), steps=steps, first=0, preview_every=0, checkpoint_every=10**6, quiet=True
+        ) as journal:
+            optimize(experiment, prior, encoded, state, journal)
+    renderings = render_views(state.scene, experiment.evaluation.viewpoints(8), 224)
     return torch.cat([rendering.color.permute(0, 3, 1, 2) for rendering in renderings])
 
 

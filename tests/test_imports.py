@@ -29,10 +29,12 @@ ORDER = (
     ("export",),
     ("evaluation",),
     ("optimize",),
+    ("data.training",),
     ("recipes",),
     ("oracle",),
     ("stored_runs",),
     ("runs", "playground"),
+    ("launch",),
     ("doctor",),
     ("cli",),
 )

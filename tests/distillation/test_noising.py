@@ -34,6 +34,7 @@ from lodestone.testing.estimator_contract import (
 POLICIES = {
     "independent": IndependentNoise(),
     "null walk": DDIMInversion(stride=150, last_step=50),
+    "walk that begins noised": DDIMInversion(stride=150, last_step=50, begin=200),
     "random walk": DDIMInversion(stride=100, most_steps=10, overshoot=100, guidance_scale=-1.0, stochasticity=0.3),
     "predicted": PredictedNoise(),
     "sticky": ViewConsistentNoise(gamma=0.3),
@@ -211,6 +212,21 @@ def test_each_step_adds_a_share_of_the_step_backs_deviation():
     assert found.std(0).flatten().tolist() == pytest.approx([expected] * 4, rel=5 / math.sqrt(2 * count))
 
 
+def test_a_walk_may_begin_with_fresh_noise_and_never_goes_back():
+    denoiser, conditioning, clean = two_component_problem(4)
+    t, policy = torch.tensor([30, 150, 300, 700]), DDIMInversion(stride=200, last_step=50, begin=200)
+    earlier = noised_by(policy, (denoiser, conditioning, clean), t, seed=5).earlier
+    assert earlier.t.tolist() == [0, 100, 250, 650]
+    rng = generator(5)
+    torch.randint(1, t.shape, generator=rng)  # what overshoots is drawn first
+    noise = torch.randn(clean.shape, generator=rng, dtype=clean.dtype)
+    begun = denoiser.schedule.add_noise(clean, noise, torch.tensor([0, 100, 200, 200]))
+    torch.testing.assert_close(earlier.noisy[:2], begun[:2].to(clean.dtype))
+    here = denoiser(begun[2:3].to(clean.dtype), torch.tensor([200]), null_row(conditioning))
+    onward = denoiser.schedule.add_noise(here.clean, here.noise, torch.tensor([250]))
+    torch.testing.assert_close(earlier.noisy[2:3], onward.to(clean.dtype), rtol=1e-6, atol=1e-6)
+
+
 def test_an_overshooting_walk_uses_at_t_the_noise_of_t_plus_d():
     problem = two_component_problem(1)
     found = noised_by(DDIMInversion(stride=100, overshoot=100), problem, torch.tensor([400]), seed=3)
@@ -220,7 +236,7 @@ def test_an_overshooting_walk_uses_at_t_the_noise_of_t_plus_d():
     torch.testing.assert_close(found.noise, beyond.noise, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["stride", "most_steps", "last_step", "overshoot"])
+@pytest.mark.parametrize("name", ["stride", "most_steps", "last_step", "begin", "overshoot"])
 def test_a_walk_longer_than_the_schedule_is_refused_before_it_begins(name):
     problem = two_component_problem(1)
     estimator = IntervalScoreMatching(noising=DDIMInversion(**{name: 1001}))

@@ -8,6 +8,7 @@ from lodestone import __version__
 from lodestone.cli.files import export, render
 from lodestone.cli.flat import edit, play
 from lodestone.cli.information import doctor, oracle, recipes
+from lodestone.cli.launch import launch
 from lodestone.cli.priors import prior
 from lodestone.cli.running import generate, resume
 from lodestone.cli.world import world
@@ -20,6 +21,7 @@ SUMMARY = f"""lodestone {__version__}: from a sentence to a 3D asset, by score d
 usage: lodestone COMMAND ...
 
   generate "a hamburger"      make a 3D asset from a prompt
+  launch --config FILE        the same from a configuration of threestudio
   play "a hamburger"          make pictures alone, by one estimator or by several side by side
   edit PICTURE                change what a picture shows, and leave the rest
   resume RUN                  continue a run that was interrupted
@@ -87,6 +89,7 @@ def command(name: str) -> Callable[[list[str]], int]:
         "play": play,
         "edit": edit,
         "resume": resume,
+        "launch": launch,
         "render": render,
         "export": export,
         "recipes": recipes,

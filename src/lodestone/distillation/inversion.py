@@ -38,6 +38,9 @@ class DDIMInversion(AbstractNoising):
     """The walk to s has at most so many steps; a longer way has a wider stride."""
     last_step: int = 0
     """t - s, the length of the last step."""
+    begin: int = 0
+    """Where the walk begins, at most s. Above 0 x is noised freshly there: a network that predicts clean pictures knows
+    hardly any noise at small times, where its errors stand for noise far larger than 1."""
     overshoot: int = 0
     """The last step ends at t + d with `d ~ U{0..overshoot - 1}`, and x_t is made with the kappa found there."""
     guidance_scale: float = 0.0
@@ -47,13 +50,13 @@ class DDIMInversion(AbstractNoising):
 
     def __post_init__(self) -> None:
         limits = {"stride": (1, 10**9), "most_steps": (1, 10**9), "last_step": (0, 10**9), "overshoot": (0, 10**9)}
-        for name, bounds in limits.items():
+        for name, bounds in {**limits, "begin": (0, 10**9)}.items():
             check_range(f"estimator.noising.{name}", getattr(self, name), *bounds)
         check_range("estimator.noising.stochasticity", self.stochasticity, 0.0, 1.0)
 
     def check(self, denoiser: AbstractDenoiser) -> None:
         length = denoiser.schedule.length
-        for name in ("stride", "most_steps", "last_step", "overshoot"):
+        for name in ("stride", "most_steps", "last_step", "begin", "overshoot"):
             if (value := getattr(self, name)) > length:
                 raise SettingError(
                     f"estimator.noising.{name} is {value}, but the prior's schedule has {length} times: "
@@ -66,12 +69,15 @@ class DDIMInversion(AbstractNoising):
         schedule, walk = denoiser.schedule, self.walk(t)
         end = t + torch.randint(max(1, self.overshoot), t.shape, generator=rng).to(t.device)
         end = end.clamp(max=schedule.length - 1)
-        noisy, now = clean, torch.zeros_like(t)
+        now = t.new_full(t.shape, self.begin).minimum(walk[-1] if walk else torch.zeros_like(t))
+        noisy = add_noise(clean, standard_normal(clean, rng), now, schedule).noisy if self.begin else clean
+        walk = [later for later in walk if bool((later > now).any())]
         for later in walk:
             rows = (later > now).nonzero()[:, 0]
             told = replace(conditioning, positive=conditioning.positive.take(rows), null=conditioning.null.take(rows))
             here = self.predict(clean[rows], noisy[rows], now[rows], denoiser, told)
-            noisy, now = noisy.index_copy(0, rows, self.leave(here, later[rows], schedule, rng)), later
+            noisy = noisy.index_copy(0, rows, self.leave(here, later[rows], schedule, rng))
+            now = later.maximum(now)
         here = self.predict(clean, noisy, now, denoiser, conditioning)
         found = self.leave(here, end, schedule, rng)
         kappa = (found - over_batch(schedule.alpha(end)) * clean) / over_batch(schedule.sigma(end))

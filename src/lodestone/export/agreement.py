@@ -58,10 +58,10 @@ class MeshPictures:
 
 
 def compare(path: Path, scene: AbstractScene, *, camera: EvaluationCamera, size: int = 256) -> Agreement:
-    """Reads a mesh file and compares it with the scene."""
+    """Reads a mesh file and compares it with the scene, both without light."""
     views = camera.viewpoints(VIEWS)
     pictures = render_mesh(read_mesh(path), views.cameras(size, size))
-    parts = [(part.color.cpu(), part.opacity.cpu()) for part in render_views(scene, views, size)]
+    parts = [(part.color.cpu(), part.opacity.cpu()) for part in render_views(scene.unlit(), views, size)]
     color = torch.cat([part[0] for part in parts]).clamp(0, 1)
     opacity = torch.cat([part[1] for part in parts])
     error = (pictures.color - color).square().mean().item()

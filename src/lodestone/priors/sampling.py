@@ -10,7 +10,7 @@ from lodestone.priors.guidance import guided, predict_each
 from lodestone.priors.noise import over_batch
 from lodestone.prompts.conditioning import ConditioningSet
 
-__all__ = ["refine", "sample"]
+__all__ = ["descend", "refine", "sample"]
 
 
 @torch.no_grad()

@@ -35,7 +35,7 @@ def dreamfusion(prompt: str, prior: str = "embedded") -> Experiment:
     paper = Experiment(
         prompt=PromptSettings(text=prompt),
         prior=prior,
-        estimator=ScoreDistillation(guidance_scale=100.0),
+        estimator=ScoreDistillation(guidance_scale=101.0),
         scene=field,
         cameras=OrbitSampler(elevation=(-10.0, 45.0), distance=(1.5, 2.0), field_of_view=(40.0, 70.0)),
         plan=Plan(

@@ -22,6 +22,7 @@ from lodestone.distillation.lods import LearnedNullEmbedding, LearnedNullLora
 from lodestone.distillation.mvdream import MultiViewReconstruction
 from lodestone.distillation.nfsd import NEGATIVE_PROMPT, NoiseFreeScoreDistillation
 from lodestone.distillation.normalized_sds import NormalizedScoreDistillation
+from lodestone.distillation.refinement import ImageRefinement
 from lodestone.distillation.reversal import PredictedNoise
 from lodestone.distillation.sdi import ScoreDistillationInversion
 from lodestone.distillation.sds import ScoreDistillation
@@ -31,7 +32,7 @@ from lodestone.distillation.timesteps import LinearTimes, PriorWeightedTimes
 from lodestone.distillation.vfds import VelocityFlowDistillation
 from lodestone.distillation.view_consistent import ViewConsistentNoise
 from lodestone.distillation.vsd import VariationalScoreDistillation
-from lodestone.distillation.weighting import SigmaOverAlpha, Uniform
+from lodestone.distillation.weighting import SigmaOverAlpha, SigmaSquared, Uniform
 from lodestone.errors import SettingError
 from lodestone.optimize.experiment import Experiment
 from lodestone.priors.embedded import is_embedded
@@ -68,6 +69,7 @@ def published() -> dict[str, AbstractEstimator]:
         "mvdream": MultiViewReconstruction(),
         "vfds": VelocityFlowDistillation(),
         "rfds-rev": VelocityFlowDistillation(noising=PredictedNoise()),
+        "refinement": ImageRefinement(),
     }
 
 
@@ -87,9 +89,17 @@ def small() -> dict[str, AbstractEstimator]:
         "ssd": StableScoreDistillation(),
         "bsd": replace(learned["bsd"], augmentation_steps=5),  # type: ignore[call-arg]
         "mvdream": MultiViewReconstruction(guidance_scale=SMALL_SCALE, views=1),
+        "refinement": ImageRefinement(guidance_scale=SMALL_SCALE, sampler_steps=20),
+        "ism": IntervalScoreMatching(
+            guidance_scale=SMALL_SCALE,
+            noising=DDIMInversion(stride=200, most_steps=2, last_step=50, begin=200),
+            weight=SigmaSquared(),
+        ),
         "sdi": ScoreDistillationInversion(
             guidance_scale=SMALL_SCALE,
-            noising=DDIMInversion(stride=200, most_steps=5, overshoot=100, guidance_scale=-1.0, stochasticity=0.3),
+            noising=DDIMInversion(
+                stride=200, most_steps=5, overshoot=100, begin=200, guidance_scale=-1.0, stochasticity=0.3
+            ),
         ),
     }
     return {**published(), **guided, **learned, **own}

@@ -12,7 +12,7 @@ from lodestone.scenes.gaussian_settings import GaussianLearningRates, GaussianSe
 from lodestone.scenes.initialize import BallInitialization
 from lodestone.schedules import Constant, Piecewise
 
-__all__ = ["csd_gs", "sds_gs", "ssd_gs", "stable_diffusion"]
+__all__ = ["csd_gs", "sds_gs", "stable_diffusion"]
 
 
 def sds_gs(prompt: str, prior: str = "embedded") -> Experiment:
@@ -23,11 +23,6 @@ def sds_gs(prompt: str, prior: str = "embedded") -> Experiment:
 def csd_gs(prompt: str, prior: str = "embedded") -> Experiment:
     """CSD (arXiv 2310.19415) on Gaussians."""
     return gaussians(prompt, prior, "csd")
-
-
-def ssd_gs(prompt: str, prior: str = "embedded") -> Experiment:
-    """SSD (arXiv 2312.09305) on Gaussians."""
-    return gaussians(prompt, prior, "ssd")
 
 
 def gaussians(prompt: str, prior: str, estimator: str) -> Experiment:

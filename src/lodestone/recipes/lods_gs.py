@@ -25,4 +25,5 @@ def lods_gs_embedding(prompt: str, prior: str = "embedded") -> Experiment:
     if is_small(prior):
         return draft(paper, "lods-embedding", small_gaussians(prior))
     words = PromptSettings(text=prompt, negative="a point cloud image")
-    return replace(paper, prompt=words, plan=replace(paper.plan, background=Black()))
+    camera = replace(paper.evaluation, distance=4.0)
+    return replace(paper, prompt=words, plan=replace(paper.plan, background=Black()), evaluation=camera)

@@ -6,7 +6,7 @@ from lodestone.distillation.sds import ScoreDistillation
 from lodestone.optimize.experiment import Experiment, Plan
 from lodestone.optimize.regularizers import Regularizers
 from lodestone.prompts.prompt import PromptSettings
-from lodestone.recipes.draft import draft, small_field, small_tet_mesh
+from lodestone.recipes.draft import chain, draft, small_field, small_tet_mesh
 from lodestone.recipes.estimators import is_small
 from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
 from lodestone.scenes.field_settings import Backdrop, Blob, DensityBias, Normals, VolumeSettings
@@ -33,7 +33,7 @@ def magic3d(prompt: str, prior: str = "embedded") -> Experiment:
     coarse = Experiment(
         prompt=PromptSettings(text=prompt),
         prior=prior,
-        estimator=ScoreDistillation(guidance_scale=100.0),
+        estimator=ScoreDistillation(guidance_scale=101.0),
         scene=field,
         cameras=OrbitSampler(elevation=(-10.0, 45.0), distance=(1.5, 2.0), field_of_view=(40.0, 70.0)),
         plan=Plan(
@@ -49,14 +49,11 @@ def magic3d(prompt: str, prior: str = "embedded") -> Experiment:
         scene=mesh,
         cameras=replace(coarse.cameras, field_of_view=(30.0, 45.0)),
         plan=Plan(steps=5_000, views=1, largest_time=Constant(0.5), regularizers=smooth),
-        previous=coarse,
     )
     if not is_small(prior):
-        return fine
-    second = draft(fine, "sds", small_tet_mesh(mesh))
+        return chain(coarse, fine)
     gently = Regularizers(normal_consistency=Constant(100.0))
-    return replace(
-        second,
-        plan=replace(second.plan, largest_time=Constant(0.5), regularizers=gently),
-        previous=draft(coarse, "sds", small_field(field)),
+    return chain(
+        draft(coarse, "sds", small_field(field)),
+        draft(fine, "sds", small_tet_mesh(mesh), largest_time=Constant(0.5), regularizers=gently),
     )

@@ -84,6 +84,10 @@ class AbstractScene(nn.Module, abc.ABC):
     def coverage(self) -> float:
         """How much of the scene can be seen at all, 0 for an empty scene; the loop's watchdog reads it."""
 
+    def unlit(self) -> "AbstractScene":
+        """The scene as its base colours alone show it, which is what mesh files hold; itself if nothing lights it."""
+        return self
+
     def surface(self) -> Surface:
         """What a mesh of the scene is made from.
 

@@ -8,6 +8,7 @@ Magic3D (Lin et al. 2022, arXiv 2211.10440) optimizes s and v themselves, as her
 can change sides in as few steps as one nearby. Vertices of the cube's surface are always outside: the mesh is closed.
 """
 
+import copy
 import enum
 from dataclasses import dataclass
 
@@ -146,13 +147,18 @@ class TetMesh(AbstractScene):
         points = surface.points()
         values: Tensor = self.texture(points)
         if self.appearance is Appearance.UNLIT:
-            return values
+            return values[:, :3]
         return to_srgb(shade(material_of(values), normals, surface.toward_eye(cameras, points), STUDIO))
 
     @torch.no_grad()
     def coverage(self) -> float:
         """1 if there is a surface, 0 if all distances have one sign."""
         return float((self.signed_distances() < 0).any())
+
+    def unlit(self) -> "TetMesh":
+        bare = copy.copy(self)
+        bare.appearance, bare.shows = Appearance.UNLIT, Shows.COLOR
+        return bare
 
     @torch.no_grad()
     def surface(self) -> ColoredMesh:
