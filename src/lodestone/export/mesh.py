@@ -117,7 +117,7 @@ def textured_mesh(
     clock = [time.perf_counter()]
     surface = scene.surface()
     if isinstance(surface, TexturedMesh):
-        mesh = TriangleMesh(vertices=surface.vertices, faces=surface.faces)
+        mesh = clean(TriangleMesh(vertices=surface.vertices, faces=surface.faces))  # without the texture's seams
         return surface, report_of(mesh, "the scene's own", surface.texture.shape[0], clock, ())
     mesh = triangles_of(scene, surface, faces=faces, field_of_view=camera.field_of_view)
     clock.append(time.perf_counter())

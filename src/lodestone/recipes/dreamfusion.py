@@ -9,9 +9,9 @@ from lodestone.recipes.estimators import is_small
 from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
 from lodestone.scenes.field_settings import Backdrop, Blob, DensityBias, Normals, ShadingSettings, VolumeSettings
 from lodestone.scenes.hash_field import EncodingSettings, HashFieldSettings
-from lodestone.schedules import Constant, Linear
+from lodestone.schedules import AbstractSchedule, Constant, Linear
 
-__all__ = ["dreamfusion"]
+__all__ = ["dreamfusion", "on_field"]
 
 
 def dreamfusion(prompt: str, prior: str = "embedded") -> Experiment:
@@ -32,17 +32,18 @@ def dreamfusion(prompt: str, prior: str = "embedded") -> Experiment:
         encoding=EncodingSettings(table_bits=19, finest=4096),
         bias=DensityBias(shape=Blob.GAUSSIAN, scale=10.0, radius=0.5),
     )
-    paper = Experiment(
+    paper = on_field(prompt, prior, field, orientation=Linear(10.0, 1000.0, over=5_000))
+    return draft(paper, "sds", small_field(field)) if is_small(prior) else paper
+
+
+def on_field(prompt: str, prior: str, field: HashFieldSettings, *, orientation: AbstractSchedule) -> Experiment:
+    """10,000 steps of SDS on a field, one view in each."""
+    return Experiment(
         prompt=PromptSettings(text=prompt),
         prior=prior,
         estimator=ScoreDistillation(guidance_scale=101.0),
         scene=field,
         cameras=OrbitSampler(elevation=(-10.0, 45.0), distance=(1.5, 2.0), field_of_view=(40.0, 70.0)),
-        plan=Plan(
-            steps=10_000,
-            views=1,
-            regularizers=Regularizers(orientation=Linear(10.0, 1000.0, over=5_000), sparsity=Constant(1.0)),
-        ),
+        plan=Plan(steps=10_000, views=1, regularizers=Regularizers(orientation=orientation, sparsity=Constant(1.0))),
         evaluation=EvaluationCamera(elevation=15.0, distance=1.5, field_of_view=70.0),
     )
-    return draft(paper, "sds", small_field(field)) if is_small(prior) else paper

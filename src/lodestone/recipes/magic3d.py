@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 
-from lodestone.distillation.sds import ScoreDistillation
 from lodestone.optimize.experiment import Experiment, Plan
 from lodestone.optimize.regularizers import Regularizers
-from lodestone.prompts.prompt import PromptSettings
 from lodestone.recipes.draft import chain, draft, small_field, small_tet_mesh
+from lodestone.recipes.dreamfusion import on_field
 from lodestone.recipes.estimators import is_small
-from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
 from lodestone.scenes.field_settings import Backdrop, Blob, DensityBias, Normals, VolumeSettings
 from lodestone.scenes.hash_field import EncodingSettings, HashFieldSettings
 from lodestone.scenes.tet_mesh_settings import TetMeshSettings
@@ -30,19 +28,7 @@ def magic3d(prompt: str, prior: str = "embedded") -> Experiment:
         bias=DensityBias(shape=Blob.CONE, scale=10.0, radius=0.5),
     )
     mesh = TetMeshSettings(cells=128, texture=HashTextureSettings(table_bits=19, finest=4096))
-    coarse = Experiment(
-        prompt=PromptSettings(text=prompt),
-        prior=prior,
-        estimator=ScoreDistillation(guidance_scale=101.0),
-        scene=field,
-        cameras=OrbitSampler(elevation=(-10.0, 45.0), distance=(1.5, 2.0), field_of_view=(40.0, 70.0)),
-        plan=Plan(
-            steps=10_000,
-            views=1,
-            regularizers=Regularizers(orientation=Linear(1.0, 100.0, over=5_000), sparsity=Constant(1.0)),
-        ),
-        evaluation=EvaluationCamera(elevation=15.0, distance=1.5, field_of_view=70.0),
-    )
+    coarse = on_field(prompt, prior, field, orientation=Linear(1.0, 100.0, over=5_000))
     smooth = Regularizers(normal_consistency=Constant(10_000.0))
     fine = replace(
         coarse,

@@ -36,17 +36,25 @@ Owned& once_per_process() {
     return current.compare_exchange_strong(existing, fresh.get()) ? *fresh.release() : *existing;
 }
 
-// Runs task(worker, index) for every index below count.
-template <class Task>
-int run_parallel(int64_t threads, int64_t count, Task&& task) {
+// The status that work returns, or the one of what it throws: no exception leaves a library.
+template <class Work>
+int guarded(const Work& work) {
     try {
-        once_per_process<ThreadPool>().run(static_cast<int>(threads), count, std::forward<Task>(task));
-        return kDone;
+        return work();
     } catch (const std::bad_alloc&) {
         return kOutOfMemory;
     } catch (...) {
         return kFailed;
     }
+}
+
+// Runs task(worker, index) for every index below count.
+template <class Task>
+int run_parallel(int64_t threads, int64_t count, Task&& task) {
+    return guarded([&] {
+        once_per_process<ThreadPool>().run(static_cast<int>(threads), count, std::forward<Task>(task));
+        return static_cast<int>(kDone);
+    });
 }
 
 }  // namespace lodestone

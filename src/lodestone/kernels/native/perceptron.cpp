@@ -312,18 +312,6 @@ int sum_over_chunks(const Perceptron& in, float* of_first, float* of_second, con
     return status;
 }
 
-// Memory that cannot be had is a status, before the threads begin too.
-template <class Run>
-int guarded(const Run& run) {
-    try {
-        return run();
-    } catch (const std::bad_alloc&) {
-        return kOutOfMemory;
-    } catch (...) {
-        return kFailed;
-    }
-}
-
 }  // namespace
 }  // namespace lodestone
 

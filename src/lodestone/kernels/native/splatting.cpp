@@ -1033,15 +1033,11 @@ int backward(Workspace& work, const SplattingScene& scene, const SplattingImages
 }
 
 template <class Pass>
-int guarded(Workspace& work, Pass&& pass) {
-    try {
+int alone(Workspace& work, const Pass& pass) {
+    return guarded([&] {
         std::lock_guard<std::mutex> lock(work.sole);
-        return pass();
-    } catch (const std::bad_alloc&) {
-        return kOutOfMemory;
-    } catch (...) {
-        return kFailed;
-    }
+        return static_cast<int>(pass());
+    });
 }
 
 }  // namespace
@@ -1082,7 +1078,7 @@ LODESTONE_API int lodestone_splatting_forward(void* workspace, const SplattingSc
                                               const SplattingImages* images, float* radii) {
     using namespace lodestone;
     Workspace& work = *static_cast<Workspace*>(workspace);
-    return guarded(work, [&] { return forward(work, *scene, *images, radii); });
+    return alone(work, [&] { return forward(work, *scene, *images, radii); });
 }
 
 LODESTONE_API int lodestone_splatting_backward(void* workspace, const SplattingScene* scene,
@@ -1090,5 +1086,5 @@ LODESTONE_API int lodestone_splatting_backward(void* workspace, const SplattingS
                                                const SplattingGradients* out) {
     using namespace lodestone;
     Workspace& work = *static_cast<Workspace*>(workspace);
-    return guarded(work, [&] { return backward(work, *scene, *images, *gradients, *out); });
+    return alone(work, [&] { return backward(work, *scene, *images, *gradients, *out); });
 }
