@@ -82,7 +82,7 @@ def complaint(capsys, *words):
         (["generate", "x", "--recipe", "os:getcwd_"], "recipe 'os:getcwd_' cannot be imported"),
         (["generate", "x", "--estimator", "magic"], "there is no estimator 'magic': choose among sds, "),
         (["magic"], "there is no command 'magic': choose among generate, play, edit, resume"),
-        (["prior", "magic"], "there is no command 'prior magic': choose sample or train"),
+        (["prior", "magic"], "there is no command 'prior magic': choose sample, train or export"),
         (
             ["generate", "x", "--prior", "./absent"],
             "there is no folder './absent': choose for --prior embedded, empirical",

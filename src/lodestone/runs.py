@@ -30,6 +30,7 @@ from lodestone.prompts.conditioning import ConditioningSet
 from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
 from lodestone.recipes.choose import Choice
 from lodestone.rendering.background import White
+from lodestone.rendering.cameras import Viewpoints
 from lodestone.scenes.image import ImageScene, ImageSettings
 from lodestone.scenes.scene import AbstractMesher, AbstractScene
 from lodestone.storage import write_text
@@ -267,9 +268,18 @@ def write_files(experiment: Experiment, folder: RunFolder, state: OptimizationSt
 
 
 def sample_prior(
-    *, prompt: str, choice: str, count: int, steps: int, guidance_scale: float, seed: int, device: str, output: Path
+    *,
+    prompt: str,
+    choice: str,
+    count: int,
+    steps: int,
+    guidance_scale: float,
+    seed: int,
+    device: str,
+    output: Path,
+    viewpoint: Viewpoints | None = None,
 ) -> None:
-    """Draws samples of a prior into one picture."""
+    """Draws samples of a prior into one picture; from one viewpoint if it is given and the prior knows cameras."""
     place = check_device(device)
     check_range("--seed", seed, 0, 2**63 - 1)
     if output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
@@ -278,6 +288,9 @@ def sample_prior(
     encoded = EncodedPrompt.encode(PromptSettings(text=prompt, view_dependent=False), prior.text_encoder)
     one = encoded.map(lambda tensor: tensor.to(place))
     rows = ConditioningSet(positive=one.directions.take(torch.zeros(count).long()), null=one.null.expand(count))
+    if viewpoint is not None:
+        around = one.for_viewpoints(viewpoint)
+        rows = replace(rows, positive=around.positive.expand(count))
     rng = torch.Generator().manual_seed(seed)
     latents = sample(prior.denoiser, rows, steps=steps, guidance_scale=guidance_scale, rng=rng)
     strip = torch.cat(list(prior.autoencoder.decode(latents)), dim=2).permute(1, 2, 0)

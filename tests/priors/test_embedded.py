@@ -3,19 +3,26 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from lodestone.data.train_prior import Training, TrainingSettings, export
+from lodestone.cli import main
+from lodestone.data.training.export import export
+from lodestone.data.training.settings import TrainingSettings
+from lodestone.data.training.state import Training
 from lodestone.errors import SettingError
 from lodestone.pretrained import read_json
 from lodestone.priors.choose import open_prior
-from lodestone.priors.embedded import embedded_folder, is_embedded, load_embedded
+from lodestone.priors.embedded import embedded_folder, is_embedded, load_embedded, text_encoder
 from lodestone.priors.noise import NoiseSchedule
+from lodestone.prompts.camera import CAMERA_FEATURES, camera_features
 from lodestone.prompts.conditioning import Conditioning
+from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
+from lodestone.rendering.cameras import turntable
 
 CPU = torch.device("cpu")
 
@@ -25,10 +32,20 @@ SETTINGS = TrainingSettings(channels=(32, 64), tokens=12)
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as `train_prior.export` writes it, with random weights; read only."""
+    """A folder as training exports it, with random weights and without cameras; read only."""
     with torch.random.fork_rng(devices=[]):
         training = Training(SETTINGS, CPU)
     folder = tmp_path_factory.mktemp("embedded") / "prior"
+    export(training, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def with_cameras(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same of a prior that knows cameras."""
+    with torch.random.fork_rng(devices=[]):
+        training = Training(replace(SETTINGS, world="any"), CPU)
+    folder = tmp_path_factory.mktemp("embedded") / "with-cameras"
     export(training, folder)
     return folder
 
@@ -100,6 +117,50 @@ def test_a_folder_opens_with_the_loader_that_it_needs(exported: Path) -> None:
     assert open_prior(str(exported), device=CPU).image_size == 64
 
 
+VIEWS = turntable(4, elevation=20.0, distance=2.8, field_of_view=45.0)
+
+
+def test_a_prior_that_knows_cameras_is_told_them(with_cameras: Path) -> None:
+    prior = load_embedded(with_cameras, device=CPU)
+    prompt = EncodedPrompt.encode(PromptSettings("a red fox", view_dependent=False), prior.text_encoder)
+    told, untold = prompt.for_viewpoints(VIEWS).positive, prompt.conditioning().positive
+    assert told.pooled is not None and untold.pooled is not None
+    assert torch.equal(told.pooled[:, 384:], camera_features(VIEWS)) and not untold.pooled[:, 384:].any()
+    noisy = torch.randn(1, 48, 16, 16, generator=torch.Generator().manual_seed(0)).expand(4, -1, -1, -1)
+    clean = prior.denoiser(noisy, torch.full((4,), 900), told).clean
+    assert not torch.allclose(clean[0], clean[2], atol=1e-4)
+    null = prompt.for_viewpoints(VIEWS).null
+    assert null.pooled is not None and null.picture is not None and not null.pooled.any() and not null.picture.any()
+
+
+def test_a_prior_without_cameras_knows_none(exported: Path) -> None:
+    assert "camera" not in read_json(exported / "model_index.json")
+    assert load_embedded(exported, device=CPU).text_encoder.camera is None
+
+
+def test_priors_with_and_without_cameras_do_not_share_encoded_prompts(exported: Path, with_cameras: Path) -> None:
+    """The same draft network for both would not make them the same."""
+    one, two = (text_encoder(exported, 12, 16, count)[0] for count in (0, CAMERA_FEATURES))
+    assert one != two and text_encoder(with_cameras, 12, 16, CAMERA_FEATURES)[0] != two
+
+
+@pytest.mark.parametrize("kind", ["exported", "with_cameras"])
+def test_samples_are_seen_from_where_the_command_says(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = request.getfixturevalue(kind)
+    pictures = {}
+    for name, words in {"none": [], "back": ["--azimuth", "180"], "top": ["--elevation", "80"]}.items():
+        output = tmp_path / f"{name}.png"
+        known = ["prior", "sample", "a red mug", "--prior", str(folder), "--count", "2", "--steps", "2"]
+        assert main([*known, *words, "--output", str(output)]) == 0
+        pictures[name] = output.read_bytes()
+    assert len(set(pictures.values())) == (3 if kind == "with_cameras" else 1)
+    capsys.readouterr()
+    assert main(["prior", "sample", "x", "--elevation", "91"]) == 2
+    assert "--elevation is 91.0: choose a number from -90 to 90" in capsys.readouterr().err
+
+
 def change(name: str, edit: Callable[[dict[str, object]], object]) -> Callable[[Path], None]:
     def damage(folder: Path) -> None:
         content = json.loads((folder / name).read_text())
@@ -129,6 +190,14 @@ BAD: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "tokens": (change(INDEX, lambda x: x.update(text_encoder={"kind": "minilm", "tokens": "16"})), "tokens '16'"),
     "other width": (change(UNET, lambda x: x.update(cross_attention_dim=768)), "cross_attention_dim 768"),
+    "other camera": (
+        change(INDEX, lambda x: x.update(camera={"kind": "orbit", "features": 5})),
+        "tells cameras by .*'features': 5.*, which this Lodestone does not: export the prior again",
+    ),
+    "camera": (
+        change(INDEX, lambda x: x.update(camera={"kind": "orbit", "features": 8})),
+        "holds no draft network",
+    ),
     "deeper": (change(UNET, lambda x: x.update(layers_per_block=2)), "do not fit"),
     "truncated": (lambda folder: damage_link(folder / "unet" / "diffusion_pytorch_model.safetensors"), "truncated"),
     "no weights": (

@@ -30,6 +30,7 @@ usage: lodestone COMMAND ...
   recipes                     list the recipes
   prior sample "a hamburger"  what the prior itself draws
   prior train FOLDER          train the embedded prior
+  prior export FOLDER         what the training has led to so far, as a prior
   world sample "a red mug"    an object of the procedural world, from all sides
   world gallery               every category of it
   oracle                      every estimator against scores that are known exactly

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from lodestone.errors import SettingError
-from lodestone.prompts.conditioning import Conditioning
+from lodestone.prompts.conditioning import AbstractCameraConditioner, Conditioning
 from lodestone.prompts.text_encoder import AbstractTextEncoder
 from lodestone.storage import load_tensors, save_tensors
 
@@ -43,6 +43,7 @@ class CachedTextEncoder(AbstractTextEncoder):
         build: makes the encoder; it is called only if a text is not in the cache.
         folder: where entries are kept, `prompt_cache_folder()` if None.
         device: where the conditioning is wanted.
+        camera: how the prior is told cameras; entries tell none.
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class CachedTextEncoder(AbstractTextEncoder):
         *,
         folder: Path | None = None,
         device: torch.device = torch.device("cpu"),  # noqa: B008 (immutable)
+        camera: AbstractCameraConditioner | None = None,
     ) -> None:
-        self.identity, self.build, self.device = identity, build, device
+        self.identity, self.build, self.device, self.camera = identity, build, device, camera
         self.folder = prompt_cache_folder() if folder is None else folder
 
     def encode(self, texts: list[str]) -> Conditioning:

@@ -1,5 +1,6 @@
 """What a prior is told."""
 
+import abc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
@@ -7,7 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["Conditioning", "ConditioningSet", "Opposed", "Surface"]
+from lodestone.rendering.cameras import Viewpoints
+
+__all__ = ["AbstractCameraConditioner", "Conditioning", "ConditioningSet", "Opposed", "Surface"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +95,14 @@ def join(name: str, column: list[Tensor | None], lengths: list[int]) -> Tensor |
         for tensor, length in zip(column, lengths, strict=True)
     ]
     return torch.cat(filled)
+
+
+class AbstractCameraConditioner(abc.ABC):
+    """Tells a prior that knows cameras from where each view is seen."""
+
+    @abc.abstractmethod
+    def __call__(self, rows: Conditioning, viewpoints: Viewpoints) -> Conditioning:
+        """The rows, each with the camera of its viewpoint."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,14 +25,19 @@ DRAFT_SIDE = 32
 
 
 class DraftNetwork(nn.Module):
-    """Sentence embedding to a 32 x 32 picture on white, in [-1, 1]; two layers."""
+    """Sentence embedding, and camera if the prior knows cameras, to a 32 x 32 picture on white, in [-1, 1]; two layers.
+
+    Args:
+        width: of the embedding with the numbers that tell a camera.
+        hidden: width of the layer between.
+    """
 
     def __init__(self, width: int = 384, hidden: int = 512) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, 3 * DRAFT_SIDE**2))
 
     def forward(self, pooled: Float[Tensor, "b dim"]) -> Float[Tensor, "b 3 32 32"]:
-        """The mean picture of each caption."""
+        """The mean picture of each caption, from its camera where one is told."""
         drawn: Tensor = self.layers(pooled)
         return drawn.unflatten(1, (3, DRAFT_SIDE, DRAFT_SIDE))
 

@@ -8,9 +8,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from lodestone.errors import SettingError
-from lodestone.prompts.conditioning import Conditioning, ConditioningSet, Opposed
+from lodestone.prompts.conditioning import AbstractCameraConditioner, Conditioning, ConditioningSet, Opposed
 from lodestone.prompts.text_encoder import AbstractTextEncoder
-from lodestone.prompts.view_dependent import Direction, OrbitAngles, ViewWording
+from lodestone.prompts.view_dependent import Direction, ViewWording
+from lodestone.rendering.cameras import Viewpoints
 
 __all__ = ["LONGEST_TEXT", "EncodedPrompt", "PromptSettings"]
 
@@ -37,6 +38,8 @@ class PromptSettings:
     guide between prompt and null condition then need two more denoiser calls for each sample."""
     wording: ViewWording = ViewWording()
     """Which words belong to which view."""
+    camera: bool = True
+    """Whether a prior that knows cameras is told those of the views; other priors ignore it."""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -68,6 +71,8 @@ class EncodedPrompt:
     """One row: what an edit begins with; None if there is nothing."""
     perp_neg: bool = False
     """Whether viewpoints are told in mixed wordings, and opposed to those of other views."""
+    camera: AbstractCameraConditioner | None = None
+    """How the prior is told the viewpoints' cameras; None if it knows none, or is to be told none."""
 
     @classmethod
     def encode(
@@ -85,10 +90,15 @@ class EncodedPrompt:
 
         negative = rows([settings.negative]) if settings.negative else None
         source = rows([settings.source]) if settings.source else None
-        return cls(rows(views), rows([""]), negative, chosen, source, settings.perp_neg)
+        camera = encoder.camera if settings.camera else None
+        return cls(rows(views), rows([""]), negative, chosen, source, settings.perp_neg, camera)
 
-    def for_viewpoints(self, viewpoints: OrbitAngles) -> ConditioningSet:
-        """Conditioning of each viewpoint, in the wording of its direction or, for Perp-Neg, between two wordings."""
+    def for_viewpoints(self, viewpoints: Viewpoints) -> ConditioningSet:
+        """Conditioning of each viewpoint, in the wording of its direction or, for Perp-Neg, between two wordings.
+
+        What shows the thing from this viewpoint, the prompt and the source of an edit, is told the camera. What is
+        moved away from is not: the null condition has neither text nor camera, and opposed wordings name other views.
+        """
         count = len(viewpoints.azimuth)
         known = ConditioningSet(
             positive=self.take(self.wording.direction(viewpoints)),
@@ -96,9 +106,13 @@ class EncodedPrompt:
             negative=None if self.negative is None else self.negative.expand(count),
             source=None if self.source is None else self.source.expand(count),
         )
-        return self.interpolated(known, viewpoints) if self.perp_neg else known
+        known = self.interpolated(known, viewpoints) if self.perp_neg else known
+        if self.camera is None:
+            return known
+        source = None if known.source is None else self.camera(known.source, viewpoints)
+        return replace(known, positive=self.camera(known.positive, viewpoints), source=source)
 
-    def interpolated(self, known: ConditioningSet, viewpoints: OrbitAngles) -> ConditioningSet:
+    def interpolated(self, known: ConditioningSet, viewpoints: Viewpoints) -> ConditioningSet:
         """Mixed wordings, with front and side opposed to every viewpoint by weights that may be 0."""
         between, device = self.wording.interpolate(viewpoints), self.directions.tokens.device
         opposed = tuple(
@@ -113,7 +127,7 @@ class EncodedPrompt:
         return self.directions.take(directions.to(self.directions.tokens.device))
 
     def conditioning(self) -> ConditioningSet:
-        """All directions at once, for what does not depend on a view; where views are opposed, with strength 0."""
+        """All directions at once and no camera, for what does not depend on a view; opposed views have strength 0."""
         views = self.directions
         opposed = (Opposed(conditioning=views, weight=torch.zeros(len(views))),) if self.perp_neg else ()
         return ConditioningSet(

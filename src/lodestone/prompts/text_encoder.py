@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lodestone.errors import SettingError
 from lodestone.pretrained import quiet
-from lodestone.prompts.conditioning import Conditioning
+from lodestone.prompts.conditioning import AbstractCameraConditioner, Conditioning
 
 __all__ = ["MINILM_SHA256", "AbstractTextEncoder", "MiniLM", "TokenStates"]
 
@@ -29,6 +29,9 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 
 class AbstractTextEncoder(abc.ABC):
     """Words into the conditioning that one prior understands."""
+
+    camera: AbstractCameraConditioner | None = None
+    """Adds a camera to what was encoded, which tells none; None for a prior that knows no cameras."""
 
     @abc.abstractmethod
     def encode(self, texts: list[str]) -> Conditioning:

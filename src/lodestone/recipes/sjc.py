@@ -6,7 +6,7 @@ from lodestone.distillation.sjc import ScoreJacobianChaining
 from lodestone.optimize.experiment import Experiment, Plan
 from lodestone.optimize.regularizers import Regularizers
 from lodestone.prompts.prompt import PromptSettings
-from lodestone.recipes.draft import draft, small_volume
+from lodestone.recipes.draft import draft, hardening, small_volume
 from lodestone.recipes.estimators import is_small
 from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
 from lodestone.scenes.field_settings import Backdrop, Blob, DensityBias, Space, VolumeSettings
@@ -53,5 +53,5 @@ def sjc(prompt: str, prior: str = "embedded") -> Experiment:
     if not is_small(prior):
         return paper
     coarse = replace(grid, resolution=32, volume=small_volume(grid.volume, prior), bias=DensityBias(radius=0.4))
-    late = Regularizers(emptiness=Piecewise((0, 120), (0.05, 1.0)))
+    late = Regularizers(emptiness=Piecewise((0, 120), (0.05, 1.0)), opaqueness=hardening(prior))
     return draft(paper, "sjc", coarse, regularizers=late)

@@ -1,0 +1,83 @@
+"""The loss of the network, and its mean over the ranges of noise."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch.nn.functional import pixel_unshuffle
+
+from lodestone.data.training.mixture import Batch
+from lodestone.data.training.settings import TrainingSettings
+from lodestone.prompts.draft import DraftNetwork, draft_channels
+
+__all__ = ["LEVELS", "LossMeter", "denoising_losses", "draw_times", "noise_schedule"]
+
+LEVELS = 5
+"""Equal ranges of the times 0..999 for which losses are told apart."""
+
+
+def noise_schedule() -> Any:
+    """The diffusers scheduler of the embedded prior."""
+    from diffusers import DDPMScheduler
+
+    return DDPMScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="sample", clip_sample=False)
+
+
+def draw_times(count: int, power: float, rng: torch.Generator) -> Int[Tensor, " b"]:
+    """Training times 0..999 with density proportional to `t^(1/power - 1)`."""
+    return (1000 * torch.rand(count, generator=rng) ** power).long().clamp(max=999)
+
+
+def denoising_losses(
+    unet: Any,
+    draft: DraftNetwork,
+    batch: Batch,
+    alphas_cumprod: Float[Tensor, " 1000"],
+    settings: TrainingSettings,
+    rng: torch.Generator,
+) -> tuple[Float[Tensor, " b"], Int[Tensor, " b"]]:
+    """`min(1 / sigma_t^2, 5) || D(x_t, t, y, c) - x ||^2` of each picture, averaged over entries, and its time."""
+    clean = pixel_unshuffle(batch.pictures, settings.space_to_depth)
+    noise = torch.randn(clean.shape, generator=rng).to(clean.device)
+    t = draw_times(len(clean), settings.time_power, rng).to(clean.device)
+    alpha_bar = alphas_cumprod[t][:, None, None, None]
+    noisy = alpha_bar.sqrt() * clean + (1 - alpha_bar).sqrt() * noise
+    drawn = draft(batch.pooled)
+    drawn = torch.where(batch.mirrored[:, None, None, None], drawn.flip(-1), drawn)
+    picture = draft_channels(drawn, clean.shape[-1]) * batch.kept[:, None, None, None]
+    inputs = torch.cat([noisy, picture], dim=1).contiguous(memory_format=torch.channels_last)
+    predicted = unet(inputs, t, encoder_hidden_states=batch.tokens, class_labels=batch.pooled).sample
+    weight = (1 / (1 - alpha_bar)).clamp(max=5)
+    return (weight * (predicted - clean).square()).flatten(1).mean(1), t
+
+
+@dataclass
+class LossMeter:
+    """Mean losses since the last report."""
+
+    sums: Float[Tensor, " 5"] = field(default_factory=lambda: torch.zeros(LEVELS, dtype=torch.float64))
+    counts: Float[Tensor, " 5"] = field(default_factory=lambda: torch.zeros(LEVELS, dtype=torch.float64))
+
+    def add(self, losses: Float[Tensor, " b"], t: Int[Tensor, " b"]) -> None:
+        """Takes in some pictures' losses."""
+        level = (t.cpu() * LEVELS).div(1000, rounding_mode="floor")
+        self.sums.index_add_(0, level, losses.detach().double().cpu())
+        self.counts.index_add_(0, level, torch.ones(len(level), dtype=torch.float64))
+
+    @property
+    def mean(self) -> float:
+        """Over all times."""
+        return float(self.sums.sum() / self.counts.sum())
+
+    @property
+    def by_noise(self) -> list[float | None]:
+        """From the range of least noise to that of most; None where nothing fell."""
+        pairs = zip(self.sums.tolist(), self.counts.tolist(), strict=True)
+        return [round(total / count, 6) if count else None for total, count in pairs]
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.sums.zero_()
+        self.counts.zero_()

@@ -1,0 +1,74 @@
+"""The camera as part of the conditioning: a prior that has seen things from all sides is told from where to look.
+
+A camera is told by numbers without a seam, for azimuth a, elevation e, distance d and the vertical field of view f:
+
+    c = 4 (sin a, cos a, sin 2a, cos 2a, sin e, cos e, log(d tan(f / 2)), 1)
+
+The 4 lets eight numbers count beside the 384 of the text: an optimizer that moves all weights alike learns them sooner.
+The seventh says how large things appear: `d tan(f / 2)` is half the height, in world units, of what the picture shows
+at the origin. The last says that a camera is told; where none is, all of them are 0. They stand behind the pooled
+text vector, in what the U-Net adds to its time embedding and in what the draft network reads.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import pad
+
+from lodestone.prompts.conditioning import AbstractCameraConditioner, Conditioning
+from lodestone.prompts.draft import DraftNetwork, draft_channels
+from lodestone.prompts.text_encoder import AbstractTextEncoder
+from lodestone.rendering.cameras import Viewpoints
+
+__all__ = ["CAMERA_FEATURES", "CameraConditioner", "CameralessText", "camera_features"]
+
+CAMERA_FEATURES = 8
+"""Numbers that tell a camera."""
+SCALE = 4.0
+
+
+def camera_features(viewpoints: Viewpoints) -> Float[Tensor, "v 8"]:
+    """c of each viewpoint."""
+    a, e, f = (torch.deg2rad(x) for x in (viewpoints.azimuth, viewpoints.elevation, viewpoints.field_of_view))
+    shown = (viewpoints.distance * (f / 2).tan()).log()
+    numbers = [a.sin(), a.cos(), (2 * a).sin(), (2 * a).cos(), e.sin(), e.cos(), shown, torch.ones_like(a)]
+    return SCALE * torch.stack(numbers, dim=-1)
+
+
+class CameralessText(AbstractTextEncoder):
+    """Adds to what another text encoder says that no camera is told.
+
+    Args:
+        inner: an encoder with a pooled vector.
+    """
+
+    def __init__(self, inner: AbstractTextEncoder) -> None:
+        self.inner = inner
+
+    def encode(self, texts: list[str]) -> Conditioning:
+        words = self.inner.encode(texts)
+        assert words.pooled is not None
+        return replace(words, pooled=pad(words.pooled, (0, CAMERA_FEATURES)))
+
+
+@dataclass(frozen=True)
+class CameraConditioner(AbstractCameraConditioner):
+    """Puts cameras into rows that tell none: into their pooled vectors, and into what their drafts show."""
+
+    draft: DraftNetwork | None
+    """The network that drafts the mean picture of a caption from a camera; None for a prior without drafts."""
+    side: int
+    """Of the denoiser's latents."""
+
+    @torch.no_grad()
+    def __call__(self, rows: Conditioning, viewpoints: Viewpoints) -> Conditioning:
+        assert rows.pooled is not None
+        camera = camera_features(viewpoints).to(rows.pooled)
+        pooled = torch.cat([rows.pooled[:, :-CAMERA_FEATURES], camera], dim=1)
+        if self.draft is None:
+            return replace(rows, pooled=pooled)
+        weight = next(self.draft.parameters())
+        drawn = self.draft(pooled.to(weight))
+        return replace(rows, pooled=pooled, picture=draft_channels(drawn, self.side).to(pooled))
