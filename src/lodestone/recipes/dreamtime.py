@@ -8,7 +8,7 @@ from lodestone.distillation.weighting import Uniform
 from lodestone.optimize.experiment import Experiment
 from lodestone.recipes.dreamfusion import dreamfusion
 from lodestone.recipes.estimators import estimator_for, is_small
-from lodestone.schedules import Constant
+from lodestone.schedules import Constant, Linear
 
 __all__ = ["dreamtime"]
 
@@ -21,7 +21,8 @@ def dreamtime(prompt: str, prior: str = "embedded") -> Experiment:
     """
     host = dreamfusion(prompt, prior)
     if is_small(prior):
-        window = replace(host.plan, largest_time=Constant(0.98))
-        return replace(host, estimator=estimator_for("dreamtime", prior), plan=window)
+        solid = replace(host.plan.regularizers, opaqueness=Linear(0.0, 100.0, over=60, begin=120))
+        plan = replace(host.plan, largest_time=Constant(0.98), regularizers=solid)
+        return replace(host, estimator=estimator_for("dreamtime", prior), plan=plan)
     estimator = ScoreDistillation(guidance_scale=101.0, times=PriorWeightedTimes(), weight=Uniform())
     return replace(host, estimator=estimator)

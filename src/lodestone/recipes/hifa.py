@@ -10,7 +10,7 @@ from lodestone.recipes.estimators import is_small
 from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
 from lodestone.scenes.field_settings import Backdrop, DensityBias, VolumeSettings
 from lodestone.scenes.hash_field import EncodingSettings, HashFieldSettings
-from lodestone.schedules import Constant
+from lodestone.schedules import Constant, Linear
 
 __all__ = ["hifa"]
 
@@ -44,5 +44,6 @@ def hifa(prompt: str, prior: str = "embedded") -> Experiment:
     if not is_small(prior):
         return paper
     window = {"smallest_time": Constant(0.3), "largest_time": Constant(0.98)}
-    thin = Regularizers(z_variance=Constant(0.1), opaqueness=Constant(1e-3), sparsity=Constant(0.1))
+    solid = Linear(1e-3, 2.0, over=60, begin=120)
+    thin = Regularizers(z_variance=Constant(0.1), opaqueness=solid, sparsity=Constant(0.1))
     return draft(paper, "hifa", small_field(field, prior), regularizers=thin, **window)

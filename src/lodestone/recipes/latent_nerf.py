@@ -48,4 +48,6 @@ def latent_nerf(prompt: str, prior: str = "embedded") -> Experiment:
     if not is_small(prior):
         return chain(first, replace(first, scene=colors))
     short = draft(first, "sds", small_field(latents, prior))
-    return chain(short, draft(first, "sds", small_field(colors, prior), steps=100, views=2, largest_time=Constant(0.5)))
+    solid = Regularizers(sparsity=Constant(5.0), opaqueness=Constant(40.0))
+    late = {"steps": 100, "views": 2, "largest_time": Constant(0.5), "regularizers": solid}
+    return chain(short, draft(first, "sds", small_field(colors, prior), **late))
