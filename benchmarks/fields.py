@@ -11,7 +11,6 @@ busy machine disturbs less; the figures to compare are ratios.
 
 import argparse
 import json
-import math
 import os
 import statistics
 import sys
@@ -21,6 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from splatting import busy_seconds
 from torch import Tensor
 
 from lodestone.kernels import compositing, hash_encoding, ray_marching
@@ -46,15 +46,6 @@ class Timing:
     milliseconds: float
     cpu: float
     others: float
-
-
-def busy_seconds() -> float:
-    """Seconds that all processes together have used, where the system says so."""
-    try:
-        fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]]
-    except OSError:
-        return math.nan
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
 
 
 def measure_together(runs: Sequence[Callable[[], object]], repeats: Sequence[int], rounds: int) -> list[Timing]:

@@ -1,8 +1,9 @@
 """Runs from their first step to their files: `generate` and `resume`, one stage after the other."""
 
 import json
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -108,6 +109,8 @@ def generate(
     quiet: bool = False,
     prior: Prior | None = None,
     below: bool = True,
+    beside: Mapping[str, str] | None = None,
+    after: Path | None = None,
 ) -> FinishedRun:
     """Runs an experiment from the start, all of its stages, and writes its asset.
 
@@ -119,6 +122,8 @@ def generate(
         formats: to export the scene in; by default splats of Gaussians and a mesh of everything else in 3D.
         quiet: without progress line.
         prior: the experiment's, if it is open already.
+        beside: texts that the run folder holds as well, by file name.
+        after: folder of a finished run, taken over as the stage before.
 
     Raises: SettingError before any work starts if a setting cannot be met.
     """
@@ -130,6 +135,11 @@ def generate(
     priors = OpenPriors({} if prior is None else {(experiment.prior, experiment.device): prior})
     begun = begin_stages(experiment, priors)
     folder = RunFolder.create(output, experiment, {**origin, "formats": [str(one) for one in formats]}, below=below)
+    for name, text in (beside or {}).items():
+        write_text(folder.path / name, text)
+    if after is not None and experiment.previous is not None:
+        shutil.copytree(after, folder.previous.path)
+        folder.previous.describe(experiment.previous, folder.origin_of_previous())
     return advance(experiment, folder, priors, quiet, begun)
 
 
@@ -215,7 +225,7 @@ def advance_previous(
     folder = after.previous
     if not folder.exists:
         folder.describe(experiment, after.origin_of_previous())
-    if folder.newest == folder.checkpoint(experiment.plan.steps) and folder.timing.is_file():
+    if folder.is_done(experiment.plan.steps):
         return FinishedRun(folder, load_scene(folder.last_checkpoint, experiment), (), True)
     return advance(experiment, folder, priors, quiet, begun)
 

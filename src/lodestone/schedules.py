@@ -4,10 +4,11 @@ import abc
 import bisect
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lodestone.errors import SettingError
 
-__all__ = ["AbstractSchedule", "Constant", "Cosine", "Linear", "Piecewise", "Schedule"]
+__all__ = ["AbstractSchedule", "BrokenLine", "Constant", "Cosine", "Linear", "Piecewise", "Schedule"]
 
 
 class AbstractSchedule(abc.ABC):
@@ -74,10 +75,31 @@ class Piecewise(AbstractSchedule):
         return self.values[max(0, bisect.bisect_right(self.steps, step) - 1)]
 
 
+@dataclass(frozen=True)
+class BrokenLine(AbstractSchedule):
+    """`values[i]` at step `steps[i]`, straight lines in between, flat before and after; `steps` rises."""
+
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.steps or len(self.steps) != len(self.values) or any(a >= b for a, b in pairwise(self.steps)):
+            raise SettingError(
+                f"a schedule has steps {self.steps} and values {self.values}: give as many steps as values, rising"
+            )
+
+    def __call__(self, step: int) -> float:
+        index = bisect.bisect_right(self.steps, step)
+        if index in (0, len(self.steps)):
+            return self.values[max(0, index - 1)]
+        (begin, end), (low, high) = self.steps[index - 1 : index + 1], self.values[index - 1 : index + 1]
+        return low + (high - low) * (step - begin) / (end - begin)
+
+
 def fraction(step: int, begin: int, over: int) -> float:
     """How much of the stretch `[begin, begin + over]` is behind us, in [0, 1]."""
     return min(1.0, max(0.0, (step - begin) / over)) if over > 0 else float(step >= begin)
 
 
-Schedule = Constant | Linear | Cosine | Piecewise
+Schedule = Constant | Linear | Cosine | Piecewise | BrokenLine
 """Every schedule that a run folder can store."""

@@ -3,8 +3,8 @@
 import functools
 from dataclasses import fields, is_dataclass
 
-from lodestone.launch.general import BrokenLine
 from lodestone.recipes.choose import build
+from lodestone.schedules import BrokenLine
 
 build_once = functools.cache(build)
 """A recipe's plan looks at each of some thousand steps, which takes a second."""

@@ -9,13 +9,13 @@ from launch_checks import build_once, differences, threestudio_value
 from lodestone.distillation.weighting import PowerOfAlphaSigma, SigmaSquared, Uniform
 from lodestone.errors import SettingError
 from lodestone.launch.document import find_config, packaged, read_document
-from lodestone.launch.general import BrokenLine, broken_line, general
+from lodestone.launch.general import broken_line, general
 from lodestone.launch.systems import SYSTEMS
 from lodestone.launch.understanding import understand
 from lodestone.optimize.plain import from_plain, to_plain
 from lodestone.optimize.regularizers import Regularizers
 from lodestone.recipes.choose import Choice
-from lodestone.schedules import Constant, Linear, Piecewise
+from lodestone.schedules import BrokenLine, Constant, Linear, Piecewise
 from lodestone.stored_runs import find_origin
 
 HAMBURGER = "system.prompt_processor.prompt=a hamburger"

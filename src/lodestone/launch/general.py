@@ -4,39 +4,15 @@ A run folder stores a recipe's name and values; the kind of a schedule or a weig
 number be scheduled and any weighting be chosen, so here every schedule is a `BrokenLine` and every weight a power.
 """
 
-import bisect
-from dataclasses import dataclass, fields, is_dataclass, replace
-from itertools import pairwise
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from lodestone.distillation.weighting import PowerOfAlphaSigma, SigmaSquared, Uniform
-from lodestone.errors import SettingError
-from lodestone.schedules import AbstractSchedule, Constant, Linear, Piecewise
+from lodestone.schedules import AbstractSchedule, BrokenLine, Constant, Linear, Piecewise
 
-__all__ = ["BrokenLine", "general"]
+__all__ = ["general"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class BrokenLine(AbstractSchedule):
-    """`values[i]` at step `steps[i]`, straight lines in between, flat before and after; `steps` rises."""
-
-    steps: tuple[int, ...]
-    values: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if not self.steps or len(self.steps) != len(self.values) or any(a >= b for a, b in pairwise(self.steps)):
-            raise SettingError(
-                f"a schedule has steps {self.steps} and values {self.values}: give as many steps as values, rising"
-            )
-
-    def __call__(self, step: int) -> float:
-        index = bisect.bisect_right(self.steps, step)
-        if index in (0, len(self.steps)):
-            return self.values[max(0, index - 1)]
-        (begin, end), (low, high) = self.steps[index - 1 : index + 1], self.values[index - 1 : index + 1]
-        return low + (high - low) * (step - begin) / (end - begin)
 
 
 def general(value: T) -> T:

@@ -2,7 +2,6 @@
 
 from lodestone.distillation.weighting import PowerOfAlphaSigma, SigmaSquared, Uniform
 from lodestone.errors import SettingError
-from lodestone.launch.general import BrokenLine
 from lodestone.launch.values import (
     Points,
     Remarked,
@@ -18,6 +17,7 @@ from lodestone.launch.values import (
     whole,
 )
 from lodestone.rendering.background import Black, White
+from lodestone.schedules import BrokenLine
 
 __all__ = [
     "activation",

@@ -57,6 +57,10 @@ class RunFolder:
         """Folder of the stage before."""
         return RunFolder(self.path / "previous")
 
+    def is_done(self, steps: int) -> bool:
+        """Whether so many steps are done and everything is written."""
+        return self.newest == self.checkpoint(steps) and self.timing.is_file()
+
     @property
     def exists(self) -> bool:
         """Whether it describes a run."""

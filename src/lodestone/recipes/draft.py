@@ -8,7 +8,6 @@ negative prompts: they know the names of things alone.
 from dataclasses import replace
 from typing import Any
 
-from lodestone.distillation.estimator import AbstractEstimator
 from lodestone.optimize.experiment import Experiment, Plan
 from lodestone.optimize.regularizers import Regularizers
 from lodestone.recipes.estimators import estimator_for
@@ -49,14 +48,12 @@ FAST = GaussianLearningRates(means=8e-3, log_scales=2e-2, quaternions=1e-2, opac
 """Learning rates for some hundred steps: Adam moves a parameter by about its rate in each."""
 
 
-def draft(
-    paper: Experiment, estimator: str | AbstractEstimator, scene: AbstractSceneSettings, **plan: Any
-) -> Experiment:
-    """The experiment with a small scene, an estimator or its settings for the prior, and a short plan with changes."""
+def draft(paper: Experiment, estimator: str, scene: AbstractSceneSettings, **plan: Any) -> Experiment:
+    """The experiment with a small scene, an estimator's settings for the prior, and a short plan with changes."""
     return replace(
         paper,
         prompt=replace(paper.prompt, negative="", view_dependent=False, perp_neg=False),
-        estimator=estimator_for(estimator, paper.prior) if isinstance(estimator, str) else estimator,
+        estimator=estimator_for(estimator, paper.prior),
         scene=scene,
         cameras=OrbitSampler(elevation=(0.0, 20.0), distance=(3.0, 3.0), field_of_view=(25.0, 25.0)),
         plan=replace(short_plan(paper.prior, scene), **plan),
@@ -113,7 +110,7 @@ def small_gaussians(prior: str) -> GaussianSettings:
     return GaussianSettings(initialization=BallInitialization(radius=0.55), learning_rates=FAST, density=density)
 
 
-def small_field(paper: HashFieldSettings, prior: str = "embedded") -> HashFieldSettings:
+def small_field(paper: HashFieldSettings, prior: str) -> HashFieldSettings:
     """A field of the same kind with cells as large as pixels, in the cube that the cameras see."""
     return replace(
         paper,

@@ -33,7 +33,7 @@ def dreamfusion(prompt: str, prior: str = "embedded") -> Experiment:
         bias=DensityBias(shape=Blob.GAUSSIAN, scale=10.0, radius=0.5),
     )
     paper = on_field(prompt, prior, field, orientation=Linear(10.0, 1000.0, over=5_000))
-    return draft(paper, "sds", small_field(field)) if is_small(prior) else paper
+    return draft(paper, "sds", small_field(field, prior)) if is_small(prior) else paper
 
 
 def on_field(prompt: str, prior: str, field: HashFieldSettings, *, orientation: AbstractSchedule) -> Experiment:

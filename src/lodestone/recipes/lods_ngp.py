@@ -55,4 +55,4 @@ def field(prompt: PromptSettings, prior: str, estimator: AbstractEstimator, name
         plan=Plan(steps=25_000, views=1, resolution=sharp, largest_time=late, regularizers=solid),
         evaluation=EvaluationCamera(elevation=15.0, distance=1.5, field_of_view=70.0),
     )
-    return draft(paper, name, small_field(scene)) if is_small(prior) else paper
+    return draft(paper, name, small_field(scene, prior)) if is_small(prior) else paper

@@ -40,6 +40,6 @@ def magic3d(prompt: str, prior: str = "embedded") -> Experiment:
         return chain(coarse, fine)
     gently = Regularizers(normal_consistency=Constant(100.0))
     return chain(
-        draft(coarse, "sds", small_field(field)),
+        draft(coarse, "sds", small_field(field, prior)),
         draft(fine, "sds", small_tet_mesh(mesh), largest_time=Constant(0.5), regularizers=gently),
     )

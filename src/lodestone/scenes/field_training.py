@@ -1,17 +1,17 @@
 """What every volumetric scene does while it is optimized: learning rates by part, steps counted, occupancy updated."""
 
 import abc
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lodestone.errors import SettingError, check_range
+from lodestone.errors import SettingError
 from lodestone.rendering.occupancy import OccupancySettings
 from lodestone.scenes.field import AbstractField
 from lodestone.scenes.field_settings import DensityBias, VolumeSettings
+from lodestone.scenes.learning_rates import AbstractLearningRates, decay
 from lodestone.scenes.scene import (
     AbstractMesher,
     AbstractScene,
@@ -25,7 +25,7 @@ __all__ = ["AbstractFieldSettings", "FieldLearningRates"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FieldLearningRates:
+class FieldLearningRates(AbstractLearningRates):
     """Adam's learning rate for each part of a field (threestudio's and LODS's)."""
 
     grid: float = 1e-2
@@ -33,13 +33,6 @@ class FieldLearningRates:
     networks: float = 1e-3
     """Perceptrons, and the map from latents to colours."""
     environment: float = 1e-3
-    final: float = 1.0
-    """Every rate falls exponentially to this share of itself."""
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            low, high = (1e-6, 1.0) if field.name == "final" else (0.0, 1e3)
-            check_range(f"scene.learning_rates.{field.name}", getattr(self, field.name), low, high)
 
     def of(self, name: str) -> float:
         """The rate of the parameter with this name."""
@@ -84,7 +77,7 @@ class AbstractFieldSettings(AbstractSceneSettings):
         return fresh
 
     def parameter_groups(self, scene: AbstractScene, progress: float) -> list[ParameterGroup]:
-        factor = math.exp(math.log(self.learning_rates.final) * progress)
+        factor = decay(self.learning_rates.final, progress)
         rate = self.learning_rates.of
         return [ParameterGroup(name, parameter, factor * rate(name)) for name, parameter in scene.named_parameters()]
 

@@ -1,23 +1,23 @@
 """How a scene of Gaussians begins, learns and grows."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor, nn
 
-from lodestone.errors import SettingError, check_range
+from lodestone.errors import SettingError
 from lodestone.scenes.density_control import DensityControl, DensityStatistics, Edit
 from lodestone.scenes.gaussians import GaussianScene
 from lodestone.scenes.initialize import BallInitialization
+from lodestone.scenes.learning_rates import AbstractLearningRates, decay
 from lodestone.scenes.scene import AbstractMesher, AbstractScene, AbstractSceneSettings, ParameterGroup, StructureState
 
 __all__ = ["GaussianLearningRates", "GaussianSettings"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class GaussianLearningRates:
+class GaussianLearningRates(AbstractLearningRates):
     """Adam's learning rate for each raw parameter (LODS's Gaussian configuration; means in world units)."""
 
     means: float = 2e-3
@@ -26,12 +26,6 @@ class GaussianLearningRates:
     opacity_logits: float = 1e-2
     colors: float = 1.25e-2
     final: float = 0.1
-    """Every rate falls exponentially to this share of itself."""
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            low, high = (1e-6, 1.0) if field.name == "final" else (0.0, 1e3)
-            check_range(f"scene.learning_rates.{field.name}", getattr(self, field.name), low, high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +48,7 @@ class GaussianSettings(AbstractSceneSettings):
         return GaussianScene.from_tensors(tensors)
 
     def parameter_groups(self, scene: AbstractScene, progress: float) -> list[ParameterGroup]:
-        factor = math.exp(math.log(self.learning_rates.final) * progress)
+        factor = decay(self.learning_rates.final, progress)
         rates = self.learning_rates
         return [ParameterGroup(name, p, factor * getattr(rates, name)) for name, p in scene.named_parameters()]
 

@@ -9,7 +9,6 @@ resized to 64 x 64 before every use; each entry is then the mean of four uniform
 """
 
 import enum
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from lodestone.errors import SettingError, check_range
 from lodestone.rendering.cameras import Cameras
+from lodestone.scenes.learning_rates import decay
 from lodestone.scenes.scene import AbstractScene, AbstractSceneSettings, ParameterGroup, Rendering, StructureState
 
 __all__ = ["ImageScene", "ImageSettings", "Space"]
@@ -135,7 +135,7 @@ class ImageSettings(AbstractSceneSettings):
         return ImageScene(tensors["particles"], self.space, tensors.get("source_latents"))
 
     def parameter_groups(self, scene: AbstractScene, progress: float) -> list[ParameterGroup]:
-        rate = self.learning_rate * math.exp(math.log(self.final) * progress)
+        rate = self.learning_rate * decay(self.final, progress)
         named = scene.named_parameters()
         return [ParameterGroup(name, parameter, rate, self.epsilon) for name, parameter in named]
 

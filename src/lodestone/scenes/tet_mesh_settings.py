@@ -1,8 +1,7 @@
 """How a tetrahedral mesh begins and learns."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from lodestone.errors import SettingError, check_range
 from lodestone.rendering.samples import TriangleMesh
+from lodestone.scenes.learning_rates import AbstractLearningRates, decay
 from lodestone.scenes.scene import (
     AbstractMesher,
     AbstractScene,
@@ -35,7 +35,7 @@ POINTS = 2**18
 
 
 @dataclass(frozen=True, kw_only=True)
-class TetMeshLearningRates:
+class TetMeshLearningRates(AbstractLearningRates):
     """Adam's learning rate for each part."""
 
     distances: float = 2e-2
@@ -43,13 +43,6 @@ class TetMeshLearningRates:
     deformation: float = 1e-2
     """Before the hyperbolic tangent."""
     texture: float = 1e-2
-    final: float = 1.0
-    """Every rate falls exponentially to this share of itself."""
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            low, high = (1e-6, 1.0) if field.name == "final" else (0.0, 1e3)
-            check_range(f"scene.learning_rates.{field.name}", getattr(self, field.name), low, high)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +166,7 @@ class TetMeshSettings(AbstractSceneSettings):
 
     def parameter_groups(self, scene: AbstractScene, progress: float) -> list[ParameterGroup]:
         rates = self.learning_rates
-        factor = math.exp(math.log(rates.final) * progress)
+        factor = decay(rates.final, progress)
         return [
             ParameterGroup(name, parameter, factor * getattr(rates, name.partition(".")[0]))
             for name, parameter in scene.named_parameters()
