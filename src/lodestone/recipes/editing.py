@@ -81,7 +81,7 @@ def editing(
     """
     small = is_small(prior)
     return Experiment(
-        prompt=PromptSettings(text=prompt, view_dependent=False),
+        prompt=PromptSettings(text=prompt, view_dependent=False, camera=False),
         prior=prior,
         estimator=estimator,
         scene=replace(flat_scene(prior), particles=1, learning_rate=rate, epsilon=epsilon, final=0.1),

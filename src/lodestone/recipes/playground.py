@@ -62,7 +62,7 @@ def around(prompt: str, prior: str, name: str, scripted: AbstractAdaptiveEstimat
     if is_small(prior):
         return small(prompt, prior, name)
     return Experiment(
-        prompt=PromptSettings(text=prompt),
+        prompt=PromptSettings(text=prompt, camera=False),
         prior=prior,
         estimator=scripted,
         scene=flat_scene(prior),
@@ -74,7 +74,7 @@ def around(prompt: str, prior: str, name: str, scripted: AbstractAdaptiveEstimat
 def small(prompt: str, prior: str, name: str) -> Experiment:
     """Pictures of 64 x 64 in some hundred steps."""
     return Experiment(
-        prompt=PromptSettings(text=prompt, view_dependent=False),
+        prompt=PromptSettings(text=prompt, view_dependent=False, camera=False),
         prior=prior,
         estimator=estimator_for(name, prior),
         scene=flat_scene(prior),

@@ -65,6 +65,19 @@ def test_world_tells_words_and_cameras_in_the_promised_shares(mixture, settings)
     assert sum(text in plain for text in drawn.texts) > 0.3 * 4000
 
 
+def test_emoji_tell_any_camera_in_the_promised_share(mixture, settings):
+    """P(camera) = 0.3, of any azimuth; none without a world, where the other draws stay what they were."""
+    emoji = mixture.sources[0]
+    camera = emoji.draw(4000, rng()).camera
+    told = camera[:, -1] > 0
+    near(float(told.float().mean()), 0.3, 4000)
+    assert not camera[~told].any()
+    assert float(camera[told, :2].mean(0).norm()) < 4 * 5 / float(told.sum()) ** 0.5
+    alone = replace(emoji, settings=replace(settings, world=""))
+    assert alone.draw(4, rng()).camera.shape == (4, 0)
+    assert torch.equal(alone.draw(4, rng()).rgba, emoji.draw(4, rng()).rgba)
+
+
 def test_words_and_camera_are_those_of_the_view(mixture, settings):
     """The picture is found among the views by its pixels; its camera and its direction are what is told."""
     source = WorldSource(mixture.sources[1].views, replace(settings, word_share=1.0))

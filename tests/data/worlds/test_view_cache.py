@@ -8,6 +8,7 @@ from lodestone.data.worlds import cache, world
 from lodestone.data.worlds.cache import ViewSettings, read_cache, render_views, write_cache
 from lodestone.data.worlds.world import World
 from lodestone.errors import SettingError
+from lodestone.rendering.cameras import OrbitSampler
 from lodestone.storage import load_tensors, save_tensors
 
 SETTINGS = ViewSettings(views=2, size=16)
@@ -36,9 +37,27 @@ def test_views_have_their_cameras_captions_and_colors():
     for row in range(3):
         assert views.caption(row) == World(0).sample(int(views.index[row])).caption
         assert isinstance(views.paraphrase(row, 0), str)
-    assert float(views.elevation.min()) >= -10 and float(views.elevation.max()) <= 60
+    assert float(views.elevation.min()) >= -10 and float(views.elevation.max()) <= 50
     pictures = composite(views.rgba.flatten(0, 1), torch.ones(6, 3))
     assert float(pictures.min()) < 0.9 and float(pictures[:, :, 0, 0].min()) > 0.9
+
+
+def test_the_radius_is_that_of_the_ball_that_cameras_see():
+    """Twice the ball from twice the distance is the same picture."""
+    near, far = (
+        render_views(
+            World(0),
+            range(1),
+            ViewSettings(
+                views=2,
+                size=16,
+                radius=radius,
+                cameras=OrbitSampler(distance=(5 * radius,) * 2, field_of_view=(25.0, 25.0)),
+            ),
+        )
+        for radius in (0.5, 1.0)
+    )
+    assert torch.equal(near.rgba, far.rgba) and torch.equal(2 * near.distance, far.distance)
 
 
 def test_a_cache_is_read_as_it_was_written(made):
@@ -124,4 +143,4 @@ def test_impossible_settings_are_refused(words):
 
 
 def test_settings_are_plain():
-    assert cache.origin(World(0), SETTINGS, False)["settings"]["cameras"]["elevation"] == [-10.0, 60.0]
+    assert cache.origin(World(0), SETTINGS, False)["settings"]["cameras"]["elevation"] == [-10.0, 50.0]

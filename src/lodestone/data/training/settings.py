@@ -15,7 +15,7 @@ TEXT_WIDTH = 384
 """Width of MiniLM's token states and of its pooled vector."""
 SCRATCH = "scratch"
 """Value of `start` for random weights."""
-SHARES = ("caption_drop", "solid_share", "white_share", "world_share", "word_share", "camera_drop")
+SHARES = ("caption_drop", "solid_share", "white_share", "world_share", "word_share", "camera_drop", "emoji_camera")
 COUNTS = (
     "batch", "steps", "size", "space_to_depth", "draft_hidden", "draft_examples", "tokens", "caption_variants",
     "report_every", "save_every", "validate_every", "sheet_every", "validation_scenes",
@@ -59,6 +59,8 @@ class TrainingSettings:
     """Share of the world's captions that also say the view (", back view"); half of these tell the camera."""
     camera_drop: float = 0.1
     """Share of the other views whose cameras are not told."""
+    emoji_camera: float = 0.3
+    """Share of the emoji that come with a camera drawn at random, if there is a world."""
     channels: tuple[int, ...] = (64, 128, 256)
     space_to_depth: int = 4
     size: int = 64

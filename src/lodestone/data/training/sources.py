@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -15,7 +15,7 @@ from torch.nn.functional import affine_grid, grid_sample, interpolate
 from lodestone.data.captions import vary
 from lodestone.data.emoji import EmojiSet, load_emoji
 from lodestone.data.training.settings import TrainingSettings
-from lodestone.data.worlds.cache import RenderedViews, read_cache
+from lodestone.data.worlds.cache import RenderedViews, ViewSettings, read_cache
 from lodestone.data.worlds.world import is_held_out
 from lodestone.errors import SettingError
 from lodestone.prompts.camera import camera_features
@@ -85,7 +85,11 @@ def augment(
 
 @dataclass(frozen=True)
 class EmojiSource(AbstractSource):
-    """Emoji, moved and mirrored a little, from no camera."""
+    """Emoji, moved and mirrored a little; nobody knows their cameras.
+
+    Some come with a camera drawn at random: so the prior learns that of what it knows from emoji alone, a camera says
+    nothing.
+    """
 
     rgba: Float[Tensor, "n 4 h w"]
     """Premultiplied."""
@@ -117,7 +121,16 @@ class EmojiSource(AbstractSource):
         rgba, mirrored = self.rgba[chosen], torch.zeros(count, dtype=torch.bool)
         if not plain:
             rgba, mirrored = augment(rgba, rng)
-        return Drawn(rgba, texts, torch.zeros(count, self.settings.camera_features), mirrored)
+        return Drawn(rgba, texts, self.cameras(count, rng), mirrored)
+
+    def cameras(self, count: int, rng: torch.Generator) -> Float[Tensor, "b k"]:
+        """None for most, any for some."""
+        if not self.settings.camera_features:
+            return torch.zeros(count, 0)
+        told = torch.rand(count, 1, generator=rng) < self.settings.emoji_camera
+        anywhere = ViewSettings().cameras.sample(count, rng)
+        shuffled = replace(anywhere, azimuth=anywhere.azimuth[torch.randperm(count, generator=rng)])
+        return camera_features(shuffled) * told
 
     def text(self, row: int, variant: int) -> str:
         """A spelling of the caption; the first is the name itself."""

@@ -7,7 +7,7 @@ says which world and which settings made it, and anything else is refused.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,17 @@ class ViewSettings:
     """Of each scene, in one light."""
     size: int = 64
     """Side of the pictures in pixels."""
+    radius: float = 0.6
+    """Of the ball that holds a scene, where a scene of the world itself fills a ball of radius 1. The cameras are told
+    in units in which assets that are made for a prior of these views come out as large."""
     cameras: OrbitSampler = field(
-        default_factory=lambda: OrbitSampler(elevation=(-10.0, 60.0), distance=(2.5, 3.2), field_of_view=(40.0, 50.0))
+        default_factory=lambda: OrbitSampler(elevation=(-10.0, 50.0), distance=(2.8, 3.4), field_of_view=(23.0, 29.0))
     )
 
     def __post_init__(self) -> None:
         check_range("world.views", self.views, 1, 256)
         check_range("world.size", self.size, 8, 1024)
+        check_range("world.radius", self.radius, 1e-3, 1e3)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +92,8 @@ def viewpoints_of(sample: WorldSample, settings: ViewSettings) -> Viewpoints:
 def render_scene(sample: WorldSample, settings: ViewSettings) -> tuple[Tensor, Viewpoints]:
     """All views of a scene as bytes."""
     viewpoints = viewpoints_of(sample, settings)
-    seen = see_colors(sample.mesh, viewpoints.cameras(settings.size, settings.size), draw_light(sample.draw("light")))
+    nearer = replace(viewpoints, distance=viewpoints.distance / settings.radius)
+    seen = see_colors(sample.mesh, nearer.cameras(settings.size, settings.size), draw_light(sample.draw("light")))
     rgba = torch.cat([seen.color, seen.mask], dim=-1).permute(0, 3, 1, 2)
     return (rgba * 255).round().to(torch.uint8), viewpoints
 
