@@ -110,3 +110,14 @@ def test_support_of_free_text_is_few_captions_near_it():
     logits = CaptionSupport(emoji).encode(["a juicy beef burger with cheese"]).tokens[0, 0]
     kept = [emoji.names[i] for i in (logits[: len(emoji)] > -1).nonzero()[:, 0]]
     assert 1 <= len(kept) <= 3 and "hamburger" in kept
+
+
+def test_what_a_prompt_excludes_stays_excluded_at_the_least_noise():
+    """A clean picture of a teapot, under the prompt "hamburger", is a hamburger and no teapot."""
+    emoji = load_emoji()
+    denoiser = empirical_denoiser(composite(emoji.rgba, torch.ones(len(emoji), 3)))
+    teapot, hamburger = (emoji.names.index(name) for name in ("teapot", "hamburger"))
+    told = CaptionSupport(emoji).encode(["hamburger"])
+    picture = denoiser.means[teapot].view(1, 3, 64, 64)
+    share = denoiser.responsibilities(picture, torch.tensor([0]), told)
+    assert float(share[0, [hamburger, len(emoji) + hamburger]].sum()) > 0.999

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 from lodestone import __version__
+from lodestone.cli.evaluate import evaluate
 from lodestone.cli.files import export, render
 from lodestone.cli.flat import edit, play
 from lodestone.cli.information import doctor, oracle, recipes
+from lodestone.cli.judge import judge
 from lodestone.cli.launch import launch
 from lodestone.cli.priors import prior
 from lodestone.cli.running import generate, resume
@@ -27,12 +29,14 @@ usage: lodestone COMMAND ...
   resume RUN                  continue a run that was interrupted
   render RUN                  pictures and a turntable of a run's scene, at any size
   export RUN                  a run's scene in other file formats
+  evaluate RUN...             judge finished assets, or those of a file of prompts
   recipes                     list the recipes
   prior sample "a hamburger"  what the prior itself draws
   prior train FOLDER          train the embedded prior
   prior export FOLDER         what the training has led to so far, as a prior
   world sample "a red mug"    an object of the procedural world, from all sides
   world gallery               every category of it
+  judge train FOLDER          train the judge of pictures of the world
   oracle                      every estimator against scores that are known exactly
   doctor                      what this machine can do
 
@@ -93,9 +97,11 @@ def command(name: str) -> Callable[[list[str]], int]:
         "launch": launch,
         "render": render,
         "export": export,
+        "evaluate": evaluate,
         "recipes": recipes,
         "prior": prior,
         "world": world,
+        "judge": judge,
         "oracle": oracle,
         "doctor": doctor,
     }

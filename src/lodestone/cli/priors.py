@@ -65,7 +65,7 @@ def read_viewpoint(azimuth: float | None, elevation: float | None) -> "Viewpoint
     check_range("--elevation", elevation or 0.0, -90, 90)
     from lodestone.rendering.cameras import turntable
 
-    front = turntable(1, elevation=elevation or 0.0, distance=2.8, field_of_view=45.0)
+    front = turntable(1, elevation=elevation or 0.0, distance=3.0, field_of_view=25.0)
     return replace(front, azimuth=front.azimuth + (azimuth or 0.0))
 
 

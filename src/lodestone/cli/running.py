@@ -10,9 +10,11 @@ from lodestone.cli.files import all_formats
 from lodestone.cli.words import PRIORS, check_text, fill_in, parser, run_options, understand
 
 if TYPE_CHECKING:
+    from lodestone.optimize.experiment import Experiment
+    from lodestone.recipes.choose import Choice
     from lodestone.runs import FinishedRun
 
-__all__ = ["default_prior_notice", "generate", "resume", "stopping"]
+__all__ = ["default_prior_notice", "generate", "read_choice", "read_recipe", "recipe_options", "resume", "stopping"]
 
 
 def generate(words: list[str]) -> int:
@@ -20,6 +22,21 @@ def generate(words: list[str]) -> int:
     usage = "lodestone generate PROMPT"
     options = parser("generate", "Makes a 3D asset from a prompt.")
     options.add_argument("prompt", help="what to make, for example 'a hamburger'")
+    recipe_options(options, usage)
+    chosen, rest = understand(lambda: options.parse_known_args(words), "lodestone generate --help")
+    check_text("the prompt", chosen.prompt)
+    formats = None if chosen.formats is None else all_formats(chosen.formats)
+
+    from lodestone.runs import generate as run
+
+    choice = read_choice(chosen)
+    experiment = read_recipe(choice, chosen.prompt, chosen, rest, usage)
+    default_prior_notice(choice.prior, chosen)
+    return stopping(lambda: run(experiment, output=chosen.output, choice=choice, formats=formats, quiet=chosen.quiet))
+
+
+def recipe_options(options: argparse.ArgumentParser, usage: str) -> None:
+    """The options of every command that runs a recipe in 3D."""
     options.add_argument("--recipe", help="see `lodestone recipes`; or package.module:function of your own")
     options.add_argument("--prior", help=PRIORS)
     options.add_argument("--estimator", help="by name, instead of the recipe's own")
@@ -27,20 +44,27 @@ def generate(words: list[str]) -> int:
     options.add_argument("--seed", type=int, help="of everything that is drawn, in every stage; 0 by default")
     options.add_argument("--device", help="cpu or cuda, for every stage")
     run_options(options, usage)
-    chosen, rest = understand(lambda: options.parse_known_args(words), "lodestone generate --help")
-    check_text("the prompt", chosen.prompt)
-    formats = None if chosen.formats is None else all_formats(chosen.formats)
 
-    from lodestone.recipes.choose import Choice, build
-    from lodestone.runs import generate as run
 
-    named = {name: value for name in ("recipe", "prior", "estimator") if (value := getattr(chosen, name)) is not None}
-    choice = Choice(**named)
+def read_choice(chosen: argparse.Namespace) -> "Choice":
+    """The recipe, prior and estimator that are named."""
+    from lodestone.recipes.choose import Choice
+
+    names = ("recipe", "prior", "estimator")
+    return Choice(**{name: value for name in names if (value := getattr(chosen, name)) is not None})
+
+
+def read_recipe(
+    choice: "Choice", prompt: str, chosen: argparse.Namespace, words: list[str], usage: str
+) -> "Experiment":
+    """What the recipe returns for a prompt, with the seed, the device and the fields that are given.
+
+    Raises: SettingError if there is no such recipe, field or value.
+    """
+    from lodestone.recipes.choose import build
+
     given = {name: value for name in ("seed", "device") if (value := getattr(chosen, name)) is not None}
-    recipe = build(choice, chosen.prompt).in_every_stage(**given)
-    experiment = fill_in(recipe, rest, usage, fields=chosen.fields)
-    default_prior_notice(choice.prior, chosen)
-    return stopping(lambda: run(experiment, output=chosen.output, choice=choice, formats=formats, quiet=chosen.quiet))
+    return fill_in(build(choice, prompt).in_every_stage(**given), words, usage, fields=chosen.fields)
 
 
 def default_prior_notice(prior: str, chosen: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PRIORS", "check_text", "fill_in", "parser", "run_options", "understand"]
 
-PRIORS = "embedded, empirical, a diffusers folder, an alias such as sd15, or a hub id"
+PRIORS = "embedded, empirical, world, a diffusers folder, an alias such as sd15, or a hub id"
 """Help of `--prior`."""
 
 

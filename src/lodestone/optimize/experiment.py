@@ -81,7 +81,7 @@ class Experiment:
     prompt: PromptSettings
     estimator: AbstractEstimator
     prior: str = "embedded"
-    """`embedded`, `empirical`, a folder in the diffusers format, an alias such as `sd15`, or a hub id."""
+    """`embedded`, `empirical`, `world`, a folder in the diffusers format, an alias such as `sd15`, or a hub id."""
     scene: AbstractSceneSettings = field(default_factory=GaussianSettings)
     cameras: OrbitSampler = field(default_factory=OrbitSampler)
     plan: Plan = field(default_factory=Plan)

@@ -25,8 +25,9 @@ from lodestone.prompts.conditioning import Conditioning
 
 __all__ = ["EXCLUDED", "GaussianMixture", "component_conditioning"]
 
-EXCLUDED = -1e4
-"""Logit of a component that a condition rules out; finite, so that it can be learned."""
+EXCLUDED = -1e7
+"""Logit of a component that a condition rules out: no likelihood of a picture makes up for it, even at the least noise;
+finite, so that it can be learned."""
 
 
 class GaussianMixture(AbstractDenoiser):

@@ -8,15 +8,20 @@ from lodestone.errors import SettingError
 from lodestone.priors.denoiser import Prior
 from lodestone.priors.hub import ALIASES, is_hub_id, is_path_like
 
-__all__ = ["open_prior"]
+__all__ = ["is_world", "open_prior"]
+
+
+def is_world(choice: str) -> bool:
+    """True for `world` and `world:N`, the empirical prior of the world with N objects for each caption."""
+    return choice.partition(":")[0] == "world"
 
 
 def open_prior(choice: str, *, device: torch.device) -> Prior:
     """Loads the prior that `choice` names.
 
     Args:
-        choice: `embedded`, `empirical`, a folder (of the embedded prior's or of Stable Diffusion's format), an alias
-            such as `sd21-base`, or a hub id `owner/name`; `./name` is always a folder.
+        choice: `embedded`, `empirical`, `world` or `world:N`, a folder (of the embedded prior's or of Stable
+            Diffusion's format), an alias such as `sd21-base`, or a hub id `owner/name`; `./name` is always a folder.
         device: where its networks live.
 
     Raises: SettingError if there is no such prior or if it cannot be loaded.
@@ -29,6 +34,8 @@ def open_prior(choice: str, *, device: torch.device) -> Prior:
         from lodestone.priors.empirical import load_empirical
 
         return load_empirical(device=device)
+    if is_world(choice):
+        return open_world(choice, device=device)
     folder = Path(choice).expanduser()
     if choice and folder.is_dir():
         return open_folder(folder, device=device)
@@ -38,9 +45,24 @@ def open_prior(choice: str, *, device: torch.device) -> Prior:
         return load_stable_diffusion(choice, device=device)
     problem = "there is no folder" if is_path_like(choice) else "there is no prior called"
     raise SettingError(
-        f"{problem} {choice!r}: choose for --prior embedded, empirical, {', '.join(ALIASES)}, an existing folder "
-        "or a hub id owner/name"
+        f"{problem} {choice!r}: choose for --prior embedded, empirical, world, {', '.join(ALIASES)}, an existing "
+        "folder or a hub id owner/name"
     )
+
+
+def open_world(choice: str, *, device: torch.device) -> Prior:
+    """The empirical prior of the world.
+
+    Raises: SettingError if the number of objects is none.
+    """
+    from lodestone.priors.empirical_world import WorldSettings, load_world
+
+    _, told, count = choice.partition(":")
+    if not told:
+        return load_world(device=device)
+    if not count.isdecimal():
+        raise SettingError(f"--prior {choice} has no number of objects behind the colon: write world or world:1")
+    return load_world(WorldSettings(objects=int(count)), device=device)
 
 
 def open_folder(folder: Path, *, device: torch.device) -> Prior:

@@ -9,7 +9,7 @@ from lodestone.optimize.regularizers import Regularizers
 from lodestone.prompts.prompt import PromptSettings
 from lodestone.prompts.view_dependent import ViewWording
 from lodestone.recipes.draft import chain, draft, small_field, small_tet_mesh
-from lodestone.recipes.estimators import is_small
+from lodestone.recipes.estimators import is_exact, is_small
 from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
 from lodestone.scenes.field_settings import Backdrop, Normals, ShadingSettings, VolumeSettings
 from lodestone.scenes.field_training import FieldLearningRates
@@ -50,7 +50,7 @@ def csd(prompt: str, prior: str = "embedded") -> Experiment:
     if not is_small(prior):
         return chain(coarse, fine)
     soft, smooth = Regularizers(sparsity=Constant(1.0)), Regularizers(normal_consistency=Constant(100.0))
-    low, high = (0.7, 0.98) if prior == "empirical" else (0.4, 0.6)
+    low, high = (0.7, 0.98) if is_exact(prior) else (0.4, 0.6)
     noisy = {"smallest_time": Constant(low), "largest_time": Linear(0.98, high, over=180)}
     still = {"smallest_time": Constant(low), "largest_time": Constant(high)}
     return chain(

@@ -10,7 +10,7 @@ from typing import Any
 
 from lodestone.optimize.experiment import Experiment, Plan
 from lodestone.optimize.regularizers import Regularizers
-from lodestone.recipes.estimators import estimator_for
+from lodestone.recipes.estimators import estimator_for, is_exact
 from lodestone.rendering.background import PlainColors, White
 from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
 from lodestone.scenes.density_control import DensityControl
@@ -79,7 +79,7 @@ def smooth(prior: str, normal_consistency: float, laplacian: float) -> Regulariz
 
     The empirical prior needs more: its gradient is four times as large and in every step nearly the same.
     """
-    pull = 12.0 if prior == "empirical" else 1.0
+    pull = 12.0 if is_exact(prior) else 1.0
     return Regularizers(normal_consistency=Constant(pull * normal_consistency), laplacian=Constant(pull * laplacian))
 
 
@@ -91,7 +91,7 @@ def short_plan(prior: str, scene: AbstractSceneSettings) -> Plan:
     few = Regularizers(sparsity=Constant(5.0))
     if isinstance(scene, AbstractFieldSettings):
         few = replace(few, opaqueness=hardening(prior))
-    if prior == "empirical":
+    if is_exact(prior):
         return Plan(steps=200, views=8, largest_time=Linear(0.98, 0.5, over=150), regularizers=few, background=White())
     plain = PlainColors(white_share=0.7)
     return Plan(steps=240, views=4, largest_time=Linear(0.98, 0.3, over=180), regularizers=few, background=plain)
@@ -99,13 +99,13 @@ def short_plan(prior: str, scene: AbstractSceneSettings) -> Plan:
 
 def hardening(prior: str) -> Linear:
     """The weight of the opaqueness of a field."""
-    return Linear(0.0, 60.0 if prior == "empirical" else 40.0, over=60, begin=120)
+    return Linear(0.0, 60.0 if is_exact(prior) else 40.0, over=60, begin=120)
 
 
 def small_gaussians(prior: str) -> GaussianSettings:
     """3,000 Gaussians to begin with."""
     density = DensityControl(every=30, start=60, stop=180)
-    if prior == "empirical":
+    if is_exact(prior):
         density = DensityControl(every=25, start=50, stop=150)
     return GaussianSettings(initialization=BallInitialization(radius=0.55), learning_rates=FAST, density=density)
 
@@ -130,7 +130,7 @@ def small_volume(paper: VolumeSettings, prior: str) -> VolumeSettings:
     plain = replace(plain, bound=0.75, samples=64, activation=Activation.SOFTPLUS)
     if paper.space is Space.COLOR:
         return plain
-    channels, stride = (3, 1) if prior == "empirical" else (48, 4)
+    channels, stride = (3, 1) if is_exact(prior) else (48, 4)
     return replace(plain, channels=channels, stride=stride)
 
 

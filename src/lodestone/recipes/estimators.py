@@ -35,9 +35,10 @@ from lodestone.distillation.vsd import VariationalScoreDistillation
 from lodestone.distillation.weighting import SigmaOverAlpha, SigmaSquared, Uniform
 from lodestone.errors import SettingError
 from lodestone.optimize.experiment import Experiment
+from lodestone.priors.choose import is_world
 from lodestone.priors.embedded import is_embedded
 
-__all__ = ["estimator_for", "estimators", "is_small", "with_estimator"]
+__all__ = ["estimator_for", "estimators", "is_exact", "is_small", "with_estimator"]
 
 SMALL_SCALE = 3.0
 """Guidance scale for the small priors; higher scales oversaturate."""
@@ -74,7 +75,7 @@ def published() -> dict[str, AbstractEstimator]:
 
 
 def small() -> dict[str, AbstractEstimator]:
-    """Settings for the empirical and the embedded prior: the published methods with other numbers."""
+    """Settings for the empirical and the embedded priors: the published methods with other numbers."""
     guided = {
         name: replace(estimator, guidance_scale=SMALL_SCALE)  # type: ignore[call-arg]
         for name, estimator in published().items()
@@ -106,8 +107,13 @@ def small() -> dict[str, AbstractEstimator]:
 
 
 def is_small(prior: str) -> bool:
-    """True for the empirical prior and every embedded one."""
-    return prior in ("empirical", "embedded") or is_embedded(Path(prior))
+    """True for the exact priors and every embedded one."""
+    return is_exact(prior) or prior == "embedded" or is_embedded(Path(prior))
+
+
+def is_exact(prior: str) -> bool:
+    """True for the empirical priors: that of the emoji and that of the world."""
+    return prior == "empirical" or is_world(prior)
 
 
 def estimators(prior: str) -> Mapping[str, AbstractEstimator]:

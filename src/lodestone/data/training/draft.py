@@ -20,13 +20,21 @@ def draft_examples(
     mixture: Mixture, count: int, words: Words, rng: torch.Generator
 ) -> tuple[Float[Tensor, "n dim"], Float[Tensor, "n 3 32 32"]]:
     """What the draft network reads, and the small white pictures that it is to draw; the latter in half precision."""
-    pooled, targets = [], []
+    texts, cameras, targets = [], [], []
     for start in range(0, count, BATCH):
         drawn = mixture.draw(min(BATCH, count - start), rng, plain=True)
-        text = words(drawn.texts)[1].to(CPU)
-        pooled.append(torch.cat([text, drawn.camera], dim=1))
+        texts += drawn.texts
+        cameras.append(drawn.camera)
         targets.append(interpolate(white(drawn.rgba), size=DRAFT_SIDE, mode="area").half())
-    return torch.cat(pooled), torch.cat(targets)
+    return torch.cat([pooled(texts, words), torch.cat(cameras)], dim=1), torch.cat(targets)
+
+
+def pooled(texts: list[str], words: Words) -> Float[Tensor, "n dim"]:
+    """The text vectors; of what is said several times once."""
+    different = list(dict.fromkeys(texts))
+    parts = [words(different[start : start + BATCH])[1].to(CPU) for start in range(0, len(different), BATCH)]
+    place = {text: row for row, text in enumerate(different)}
+    return torch.cat(parts)[[place[text] for text in texts]]
 
 
 def fit_draft(draft: DraftNetwork, mixture: Mixture, words: Words, settings: TrainingSettings) -> float:
@@ -37,15 +45,15 @@ def fit_draft(draft: DraftNetwork, mixture: Mixture, words: Words, settings: Tra
     """
     rng = torch.Generator().manual_seed(settings.seed)
     device = next(draft.parameters()).device
-    pooled, targets = (part.to(device) for part in draft_examples(mixture, settings.draft_examples, words, rng))
-    cameras = pooled.shape[1] - TEXT_WIDTH
+    known, targets = (part.to(device) for part in draft_examples(mixture, settings.draft_examples, words, rng))
+    cameras = known.shape[1] - TEXT_WIDTH
     optimizer = torch.optim.Adam(draft.parameters(), lr=2e-3)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, settings.draft_steps))
     recent = 0.0
     for step in range(settings.draft_steps):
-        chosen = torch.randint(len(pooled), (BATCH,), generator=rng).to(device)
+        chosen = torch.randint(len(known), (BATCH,), generator=rng).to(device)
         blur = settings.draft_noise * torch.randn(BATCH, TEXT_WIDTH, generator=rng).to(device)
-        loss = (draft(pooled[chosen] + pad(blur, (0, cameras))) - targets[chosen].float()).square().mean()
+        loss = (draft(known[chosen] + pad(blur, (0, cameras))) - targets[chosen].float()).square().mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

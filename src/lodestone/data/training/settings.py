@@ -15,7 +15,16 @@ TEXT_WIDTH = 384
 """Width of MiniLM's token states and of its pooled vector."""
 SCRATCH = "scratch"
 """Value of `start` for random weights."""
-SHARES = ("caption_drop", "solid_share", "white_share", "world_share", "word_share", "camera_drop", "emoji_camera")
+SHARES = (
+    "caption_drop",
+    "solid_share",
+    "white_share",
+    "world_share",
+    "word_share",
+    "camera_drop",
+    "emoji_camera",
+    "colorless_share",
+)
 COUNTS = (
     "batch", "steps", "size", "space_to_depth", "draft_hidden", "draft_examples", "tokens", "caption_variants",
     "report_every", "save_every", "validate_every", "sheet_every", "validation_scenes",
@@ -60,7 +69,9 @@ class TrainingSettings:
     camera_drop: float = 0.1
     """Share of the other views whose cameras are not told."""
     emoji_camera: float = 0.3
-    """Share of the emoji that come with a camera drawn at random, if there is a world."""
+    """Share of the emoji of which the world has no category that come with a camera drawn at random."""
+    colorless_share: float = 0.2
+    """Share of the world's captions that say no colours."""
     channels: tuple[int, ...] = (64, 128, 256)
     space_to_depth: int = 4
     size: int = 64

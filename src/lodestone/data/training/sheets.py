@@ -44,7 +44,7 @@ def draw_sheet(training: Training, network: Any, words: Words, *, steps: int = S
     camera: list[Tensor] = []
     features = training.settings.camera_features
     if features:
-        orbit = turntable(SIDES, elevation=20.0, distance=2.8, field_of_view=45.0)
+        orbit = turntable(SIDES, elevation=20.0, distance=3.0, field_of_view=25.0)
         labels += FROM_ALL_SIDES
         texts += [text for text in FROM_ALL_SIDES for _ in range(SIDES)]
         camera += [camera_features(orbit)] * len(FROM_ALL_SIDES)

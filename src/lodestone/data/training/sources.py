@@ -3,12 +3,12 @@
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
@@ -16,6 +16,8 @@ from lodestone.data.captions import vary
 from lodestone.data.emoji import EmojiSet, load_emoji
 from lodestone.data.training.settings import TrainingSettings
 from lodestone.data.worlds.cache import RenderedViews, ViewSettings, read_cache
+from lodestone.data.worlds.captions import Attributes, plain_caption
+from lodestone.data.worlds.requests import nouns
 from lodestone.data.worlds.world import is_held_out
 from lodestone.errors import SettingError
 from lodestone.prompts.camera import camera_features
@@ -87,8 +89,8 @@ def augment(
 class EmojiSource(AbstractSource):
     """Emoji, moved and mirrored a little; nobody knows their cameras.
 
-    Some come with a camera drawn at random: so the prior learns that of what it knows from emoji alone, a camera says
-    nothing.
+    Some of those whose names are no category of the world come with a camera drawn at random: so the prior learns that
+    of what it knows from emoji alone, a camera says nothing.
     """
 
     rgba: Float[Tensor, "n 4 h w"]
@@ -121,16 +123,23 @@ class EmojiSource(AbstractSource):
         rgba, mirrored = self.rgba[chosen], torch.zeros(count, dtype=torch.bool)
         if not plain:
             rgba, mirrored = augment(rgba, rng)
-        return Drawn(rgba, texts, self.cameras(count, rng), mirrored)
+        return Drawn(rgba, texts, self.cameras(chosen, rng), mirrored)
 
-    def cameras(self, count: int, rng: torch.Generator) -> Float[Tensor, "b k"]:
+    def cameras(self, chosen: Int[Tensor, " b"], rng: torch.Generator) -> Float[Tensor, "b k"]:
         """None for most, any for some."""
+        count = len(chosen)
         if not self.settings.camera_features:
             return torch.zeros(count, 0)
-        told = torch.rand(count, 1, generator=rng) < self.settings.emoji_camera
+        told = torch.rand(count, generator=rng) < self.settings.emoji_camera
         anywhere = ViewSettings().cameras.sample(count, rng)
         shuffled = replace(anywhere, azimuth=anywhere.azimuth[torch.randperm(count, generator=rng)])
-        return camera_features(shuffled) * told
+        return camera_features(shuffled) * (told & ~self.in_world[chosen])[:, None]
+
+    @cached_property
+    def in_world(self) -> Bool[Tensor, " n"]:
+        """Which of the emoji are named like a category of the world, and so are known from all sides."""
+        known = nouns()
+        return torch.tensor([name in known for name in self.names])
 
     def text(self, row: int, variant: int) -> str:
         """A spelling of the caption; the first is the name itself."""
@@ -154,17 +163,26 @@ class WorldSource(AbstractSource):
         worded = rand() < self.settings.word_share
         told = rand() >= torch.where(worded, 0.5, self.settings.camera_drop)
         words = ViewWording().direction(viewpoints).masked_fill(~worded, len(SUFFIXES) - 1).tolist()
+        colorless = (rand() < self.settings.colorless_share).tolist()
         texts = [
-            self.text(row, variant) + SUFFIXES[word]
-            for row, variant, word in zip(scene.tolist(), variants.tolist(), words, strict=True)
+            self.text(row, variant, colorless=bare) + SUFFIXES[word]
+            for row, variant, bare, word in zip(scene.tolist(), variants.tolist(), colorless, words, strict=True)
         ]
         rgba = premultiplied(self.views.rgba[scene, view].float() / 255)
         camera = camera_features(viewpoints) * told[:, None]
         return Drawn(rgba, texts, camera, torch.zeros(count, dtype=torch.bool))
 
-    def text(self, row: int, variant: int) -> str:
-        """A way to say the caption; number 0 is the plain one."""
+    def text(self, row: int, variant: int, *, colorless: bool = False) -> str:
+        """A way to say the caption; number 0 is the plain one. Colours are said if the caption without is held out."""
+        bare = without_colors(self.views.attributes[row])
+        if colorless and not is_held_out(bare):
+            return plain_caption(bare)
         return self.views.paraphrase(row, variant) if variant else self.views.caption(row)
+
+
+def without_colors(attributes: Attributes) -> Attributes:
+    """The same things of any colour."""
+    return replace(attributes, items=tuple(replace(item, color=None) for item in attributes.items))
 
 
 SUFFIXES = (*ViewWording().word(""), "")

@@ -11,7 +11,7 @@ from lodestone.data.worlds.scenes import Request, Wanted
 from lodestone.data.worlds.surroundings import SURROUNDINGS
 from lodestone.errors import SettingError
 
-__all__ = ["parse"]
+__all__ = ["nouns", "parse"]
 
 LEADING = re.compile(r"^(?:a|an|one) (?:3d render|dslr photo|photo|picture|image) of ")
 TRAILING = re.compile(r",? 3d asset$")
