@@ -104,7 +104,7 @@ def page(figures: dict) -> str:
         f'Every published system on "{PROMPT}" with the embedded prior, on two CPU cores: its draft, not the paper\'s',
         "settings, one seed, by `python benchmarks/gallery.py`. Rank: at which place among 1,852 names the picture",
         "index says hamburger, from 8 views. PSNR and IoU: the exported mesh.glb, rendered again, against the scene.",
-        "The prior has seen every thing from the front alone, so every side is a front.",
+        "Version 0 of the prior had seen every thing from the front alone; version 1 knows sides.",
         "",
         "| recipe | seconds of each stage | with files | memory, MB | rank | PSNR, dB | IoU | glTF errors |",
         "|---|---|---|---|---|---|---|---|",

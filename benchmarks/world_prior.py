@@ -5,8 +5,8 @@
     python benchmarks/world_prior.py assets --methods sds-gs csd-gs ssd-gs lods-gs-embedding --telling camera words
     python benchmarks/world_prior.py table
 
-The captions are those of `captions_v1.txt`, on none of which the prior was trained: 100 single objects, 50 with
-surroundings, 50 several. Truth and samples are seen from the front, the right, the back and the left. Of the assets
+The captions are those of `captions_v1.txt`, on none of which the prior was trained: 60 single objects, 70 with
+surroundings, 70 several. Truth and samples are seen from the front, the right, the back and the left. Of the assets
 there are `--each` captions of each kind; they are rendered from 8 azimuths and judged together. Single objects are
 compared with the nearest object that their caption means, too (`lodestone.evaluation.truth`).
 
@@ -21,6 +21,7 @@ import statistics
 import tempfile
 import time
 from dataclasses import asdict, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ from lodestone.data.worlds.captions import Kind
 from lodestone.data.worlds.requests import parse
 from lodestone.data.worlds.world import World
 from lodestone.evaluation.judge.load import load_judge
-from lodestone.evaluation.report.assets import judge_asset, look_at
+from lodestone.evaluation.report.assets import Views, judge_asset, look_at
 from lodestone.evaluation.report.judging import judge_pictures
 from lodestone.evaluation.report.saturation import saturation
 from lodestone.evaluation.truth import distance_to_truth, fixes_object
@@ -46,7 +47,7 @@ from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
 from lodestone.recipes.choose import Choice, build
 from lodestone.rendering.cameras import turntable
 from lodestone.runs import begin
-from lodestone.storage import write_text
+from lodestone.storage import load_tensors, save_tensors, write_text
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "world_prior.json"
@@ -59,10 +60,11 @@ TRUTH = 10_000
 
 
 def captions_of(each):
-    """So many captions of each kind."""
+    """So many captions of each kind, one kind after the other, so that a part has all of them."""
     captions = CAPTIONS.read_text().splitlines()
     kinds = {kind: [caption for caption in captions if parse(caption).kind is kind] for kind in Kind}
-    return [caption for kind in Kind for caption in kinds[kind][:each]]
+    rounds = zip_longest(*(kinds[kind][:each] for kind in Kind))
+    return [caption for some in rounds for caption in some if caption is not None]
 
 
 def told(telling):
@@ -115,18 +117,30 @@ def optimized(caption, prior, recipe, telling):
     return state.scene, experiment.evaluation
 
 
-def judged_asset(caption, chosen, recipe, telling):
+def seen_asset(path, caption, chosen, recipe, telling):
+    """The eight views of a 3D result, its seconds and its distance to the truth; kept, for another judge to see."""
+    if not path.exists():
+        began = time.perf_counter()
+        scene, camera = optimized(caption, chosen.prior, recipe, telling)
+        known = {"seconds": round(time.perf_counter() - began, 1)}
+        if fixes_object(parse(caption)):
+            distance = distance_to_truth(scene, caption, camera)
+            known |= {"iou": round(distance.turned.iou, 4), "psnr": round(distance.turned.psnr, 2)}
+        views = look_at(scene, camera)
+        color = (255 * views.color).round().to(torch.uint8)
+        save_tensors(path, {"color": color, "solid": views.solid, "azimuth": views.azimuth}, known)
+    tensors, known = load_tensors(path)
+    color = tensors["color"].float() / 255
+    return Views(color=color, solid=tensors["solid"], azimuth=tensors["azimuth"]), known
+
+
+def judged_asset(group, caption, chosen, recipe, telling):
     """Figures of a 3D result over its eight views; and four of them."""
-    began = time.perf_counter()
-    scene, camera = optimized(caption, chosen.prior, recipe, telling)
-    seconds = time.perf_counter() - began
-    views = look_at(scene, camera)
-    judged = judge_asset(chosen.judge, views, prompt=caption, seconds=round(seconds, 1))
+    path = cell(group, caption).with_suffix(".safetensors")
+    views, known = seen_asset(path, caption, chosen, recipe, telling)
+    judged = judge_asset(chosen.judge, views, prompt=caption, seconds=known["seconds"])
     figures = {name: value for name, value in asdict(judged.figures).items() if name not in ("rank", "clipped")}
-    if fixes_object(parse(caption)):
-        distance = distance_to_truth(scene, caption, camera)
-        figures |= {"iou": round(distance.turned.iou, 4), "psnr": round(distance.turned.psnr, 2)}
-    return figures, views.color[::2]
+    return {**figures, **known}, views.color[::2]
 
 
 def cell(group, caption):
@@ -170,7 +184,7 @@ def work(chosen, results):
             if f"{group}/{caption}" in results:
                 continue
             if chosen.part == "assets":
-                figures, views = judged_asset(caption, chosen, row[1], row[2])
+                figures, views = judged_asset(group, caption, chosen, row[1], row[2])
             else:
                 see = true_views if chosen.part == "truth" else sampled_views
                 figures, views = judged_views(see, caption, chosen, row[2])

@@ -362,7 +362,7 @@ def test_a_name_inside_an_existing_folder_is_a_path(
 @pytest.mark.parametrize("name", ["sd51", "", "Embedded", "sd21 base"])
 def test_unknown_names_list_what_is_possible(hub: Callable[..., Hub], name: str) -> None:
     stand_in = hub()
-    with pytest.raises(SettingError, match="embedded, empirical, sd14, sd15") as caught:
+    with pytest.raises(SettingError, match="embedded, empirical, world, sd14, sd15") as caught:
         open_prior(name, device=CPU)
     assert all(alias in str(caught.value) for alias in ALIASES) and stand_in.downloads == []
 

@@ -40,7 +40,7 @@ INDEX = "model_index.json"
 
 def embedded_folder() -> Path:
     """Folder of the weights that ship with the package."""
-    return Path(str(resources.files("lodestone"))) / "priors" / "weights" / "emoji_v0"
+    return Path(str(resources.files("lodestone"))) / "priors" / "weights" / "world_v1"
 
 
 def is_embedded(folder: Path) -> bool:

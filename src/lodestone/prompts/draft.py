@@ -12,7 +12,7 @@ from dataclasses import replace
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import pixel_unshuffle
+from torch.nn.functional import pixel_unshuffle, silu
 
 from lodestone.arrays import Latents
 from lodestone.prompts.conditioning import Conditioning
@@ -24,17 +24,34 @@ DRAFT_SIDE = 32
 """Side of a draft in pixels."""
 
 
+class Residual(nn.Module):
+    """`x + W silu(norm(x)) + b`."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm, self.linear = nn.LayerNorm(width), nn.Linear(width, width)
+
+    def forward(self, x: Float[Tensor, "b dim"]) -> Float[Tensor, "b dim"]:
+        """Adds to `x`."""
+        changed: Tensor = self.linear(silu(self.norm(x)))
+        return x + changed
+
+
 class DraftNetwork(nn.Module):
-    """Sentence embedding, and camera if the prior knows cameras, to a 32 x 32 picture on white, in [-1, 1]; two layers.
+    """Sentence embedding, and camera if the prior knows cameras, to a 32 x 32 picture on white, in [-1, 1].
+
+    A perceptron with residual layers, whose last two layers are linear: a picture is a sum of 256 learned ones.
 
     Args:
         width: of the embedding with the numbers that tell a camera.
-        hidden: width of the layer between.
+        hidden: width of the layers.
     """
 
     def __init__(self, width: int = 384, hidden: int = 512) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, 3 * DRAFT_SIDE**2))
+        between = [Residual(hidden) for _ in range(3)]
+        drawn = nn.Linear(hidden, hidden // 2), nn.Linear(hidden // 2, 3 * DRAFT_SIDE**2)
+        self.layers = nn.Sequential(nn.Linear(width, hidden), *between, nn.LayerNorm(hidden), nn.SiLU(), *drawn)
 
     def forward(self, pooled: Float[Tensor, "b dim"]) -> Float[Tensor, "b 3 32 32"]:
         """The mean picture of each caption, from its camera where one is told."""

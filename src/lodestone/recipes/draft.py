@@ -2,7 +2,7 @@
 
 A draft is its recipe in kind: the same scene, estimator, stages and regularizers, at 64 x 64 pixels and in some hundred
 steps, from the distance and with the backgrounds that the small priors have seen, without view wording and
-negative prompts: they know the names of things alone.
+negative prompts: they know the names of things and, but for the pictures of the empirical prior, cameras.
 """
 
 from dataclasses import replace
@@ -55,7 +55,7 @@ def draft(paper: Experiment, estimator: str, scene: AbstractSceneSettings, **pla
         prompt=replace(paper.prompt, negative="", view_dependent=False, perp_neg=False),
         estimator=estimator_for(estimator, paper.prior),
         scene=scene,
-        cameras=OrbitSampler(elevation=(0.0, 20.0), distance=(3.0, 3.0), field_of_view=(25.0, 25.0)),
+        cameras=OrbitSampler(elevation=heights(paper.prior), distance=(3.0, 3.0), field_of_view=(25.0, 25.0)),
         plan=replace(short_plan(paper.prior, scene), **plan),
         evaluation=EvaluationCamera(elevation=10.0, distance=3.0, field_of_view=25.0),
     )
@@ -69,8 +69,15 @@ def chain(*stages: Experiment) -> Experiment:
     return last
 
 
+def heights(prior: str) -> tuple[float, float]:
+    """Elevations: near those of its pictures for a prior that knows no cameras, those of its views for the others."""
+    return (0.0, 20.0) if prior == "empirical" else (-5.0, 40.0)
+
+
 def at_one_height(stage: Experiment) -> Experiment:
-    """For a shape that stays as it is: the small priors paint it as if seen from there, whatever the height."""
+    """For a shape that stays as it is: a prior without cameras paints it as if seen from there, whatever the height."""
+    if stage.prior != "empirical":
+        return stage
     return replace(stage, cameras=replace(stage.cameras, elevation=(8.0, 12.0)))
 
 

@@ -12,14 +12,14 @@ from torch.nn.functional import pad
 from lodestone.data.training.settings import SCRATCH, TEXT_WIDTH, TrainingSettings
 from lodestone.errors import SettingError
 from lodestone.pretrained import Component
-from lodestone.priors.embedded import DRAFT, camera_count, check_embedded, embedded_folder, load_draft
+from lodestone.priors.embedded import check_embedded, embedded_folder
 from lodestone.prompts.camera import CAMERA_FEATURES
 from lodestone.prompts.draft import DRAFT_SIDE, DraftNetwork
 
 __all__ = ["Start", "begin_with", "new_draft", "new_unet", "read_start", "unet_configuration"]
 
-WIDENED = ("class_embedding.linear_1.weight", "layers.0.weight")
-"""Weights of U-Net and draft network that have a column for each number that tells a camera."""
+WIDENED = "class_embedding.linear_1.weight"
+"""Has a column for each number that tells a camera."""
 
 
 def unet_configuration(settings: TrainingSettings) -> dict[str, Any]:
@@ -58,11 +58,10 @@ def new_draft(settings: TrainingSettings) -> DraftNetwork:
 
 @dataclass(frozen=True)
 class Start:
-    """The weights of the prior that a training begins with."""
+    """The weights of the prior that a training begins with; its draft network is fitted anew."""
 
     folder: Path
     unet: Mapping[str, Tensor]
-    draft: Mapping[str, Tensor] | None
 
 
 def read_start(settings: TrainingSettings) -> Start | None:
@@ -76,34 +75,29 @@ def read_start(settings: TrainingSettings) -> Start | None:
         return None
     folder = Path(settings.start).expanduser() if settings.start else embedded_folder()
     try:
-        index = check_embedded(folder)
+        check_embedded(folder)
         unet = Component(folder, "unet").load(UNet2DConditionModel, torch.float32).state_dict()
-        cameras = camera_count(index, folder)
-        draft = load_draft(folder / DRAFT, cameras).state_dict() if (folder / DRAFT).exists() else None
     except SettingError as error:
         raise SettingError(
             f"training.start is {folder}, which is no embedded prior ({str(error).split(': ', maxsplit=1)[0]}): give "
             f"the folder `prior` of a training, or {SCRATCH}"
         ) from error
-    return Start(folder, unet, draft)
+    return Start(folder, unet)
 
 
 @torch.no_grad()
-def begin_with(start: Start, unet: nn.Module, draft: nn.Module) -> None:
+def begin_with(start: Start, unet: nn.Module) -> None:
     """Carries the weights over; columns for the camera that the start does not have are zero.
 
     Raises: SettingError if it is another network.
     """
-    for module, known in ((unet, start.unet), (draft, start.draft)):
-        if known is None:
-            continue
-        for name, p in module.named_parameters():
-            if name not in known or not fits(name, known[name], p):
-                raise SettingError(
-                    f"training.start is {start.folder}, which differs from the network of these settings at {name}: "
-                    f"give its channels, draft_hidden and size, or choose {SCRATCH}"
-                )
-            p.copy_(pad(known[name], (0, p.shape[-1] - known[name].shape[-1])))
+    for name, p in unet.named_parameters():
+        if name not in start.unet or not fits(name, start.unet[name], p):
+            raise SettingError(
+                f"training.start is {start.folder}, which differs from the network of these settings at {name}: "
+                f"give its channels and size, or choose {SCRATCH}"
+            )
+        p.copy_(pad(start.unet[name], (0, p.shape[-1] - start.unet[name].shape[-1])))
 
 
 def fits(name: str, known: Tensor, wanted: Tensor) -> bool:
@@ -111,4 +105,4 @@ def fits(name: str, known: Tensor, wanted: Tensor) -> bool:
     if known.shape == wanted.shape:
         return True
     lacking = (*wanted.shape[:-1], wanted.shape[-1] - CAMERA_FEATURES)
-    return name in WIDENED and known.shape == torch.Size(lacking)
+    return name == WIDENED and known.shape == torch.Size(lacking)

@@ -35,7 +35,7 @@ class Training:
         self.settings, self.device = settings, device
         unet, self.draft = new_unet(settings), new_draft(settings).to(device)
         if start is not None:
-            begin_with(start, unet, self.draft)
+            begin_with(start, unet)
         self.unet = unet.to(device, memory_format=torch.channels_last)
         self.alphas_cumprod = noise_schedule().alphas_cumprod.to(device)
         self.average = {name: p.detach().clone() for name, p in self.unet.named_parameters()}
