@@ -49,11 +49,17 @@ def test_resumed_training_equals_undisturbed_training_to_the_bit(examples, tmp_p
         assert torch.equal(tensor, two[0][name]), name
 
 
+def test_batches_show_each_kind_of_scene_equally_often(examples):
+    """Three kinds of 6000: a standard error of 0.006."""
+    kinds = examples.answers.kind[examples.draw(6000, torch.Generator().manual_seed(0))]
+    assert ((kinds.bincount() / 6000 - 1 / 3).abs() < 0.03).all() and len(kinds.unique()) == 3
+
+
 def test_the_loss_falls(examples):
-    settings = replace(TINY, channels=(16, 32), steps=60, batch=16, learning_rate=5e-3)
+    settings = replace(TINY, channels=(12, 24), steps=40, batch=16, learning_rate=5e-3)
     training = JudgeTraining(settings)
     losses = [training.advance(examples) for _ in range(settings.steps)]
-    assert sum(losses[-10:]) < 0.6 * sum(losses[:10])
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
 
 
 def test_the_learning_rate_rises_and_falls_to_zero():
@@ -65,7 +71,7 @@ def test_the_learning_rate_rises_and_falls_to_zero():
 
 def test_the_command_trains_goes_on_and_leaves_a_judge(examples, tmp_path, monkeypatch, capsys):
     """Without rendering: the views are known, and the sides of two categories."""
-    measured = {noun: {"quadrant": 0.9, "false front": 0.0} for noun in NOUNS[:2]}
+    measured = {noun: {"quadrant": 0.9, "false front": 0.0} for noun in ("cat", "dog")}
     monkeypatch.setattr(loop, "measure_categories", lambda *known: measured)
     monkeypatch.setattr(loop, "views", lambda *known, measured: (examples, examples))
     words = ["--channels", "8", "16", "--batch", "4", "--report-every", "1", "--steps", "2"]
@@ -75,7 +81,7 @@ def test_the_command_trains_goes_on_and_leaves_a_judge(examples, tmp_path, monke
     out = capsys.readouterr().out
     assert "resuming at step 2" in out and "step 3/3" in out
     judge = load_judge(tmp_path / "judge")
-    assert judge.oriented == NOUNS[:2] and judge.channels == (8, 16)
+    assert judge.oriented == ("cat", "dog") and judge.channels == (8, 16)
     card = json.loads((tmp_path / "judge" / "card.json").read_text())
     assert set(card["accuracy"]) == {"other captions", "held-out captions"}
     assert set(card["accuracy"]["other captions"]) == {"clean", "degraded"}
@@ -84,7 +90,7 @@ def test_the_command_trains_goes_on_and_leaves_a_judge(examples, tmp_path, monke
 @pytest.mark.slow
 def test_the_command_renders_what_it_learns_from_and_is_measured_in(tmp_path, capsys):
     words = ["--scenes", "44", "--views", "1", "--measured-scenes", "60", "--measured-objects", "1"]
-    assert main(["judge", "train", str(tmp_path), *words, "--channels", "8", "--batch", "4", "--steps", "2"]) == 0
+    assert main(["judge", "train", str(tmp_path), *words, "--channels", "8", "16", "--batch", "4", "--steps", "2"]) == 0
     card = json.loads((tmp_path / "judge" / "card.json").read_text())
     assert set(card["categories"]) == set(NOUNS)
     assert "held-out: 1 of 1 files" in capsys.readouterr().out

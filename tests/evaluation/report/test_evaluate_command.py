@@ -126,7 +126,7 @@ def test_seconds_are_those_of_all_stages(finished, tmp_path):
 
 
 def test_a_run_is_looked_at_from_its_own_distance(finished):
-    judge = Judge((4,)).eval()
+    judge = Judge((4, 8)).eval()
     asset = evaluate_run(judge, finished).asset
     scene, experiment = read_solid(finished)
     front = next(iter(render_views(scene, experiment.evaluation.viewpoints(1), 192)))

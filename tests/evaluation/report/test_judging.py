@@ -16,7 +16,7 @@ def judged(judge, caption, azimuth=None):
 
 
 def test_the_judge_is_a_judge():
-    assert isinstance(Judge((4,)), PictureJudge) and isinstance(ConstructedJudge("mug"), PictureJudge)
+    assert isinstance(Judge((4, 8)), PictureJudge) and isinstance(ConstructedJudge("mug"), PictureJudge)
 
 
 def test_of_a_prompt_that_is_not_of_the_world_nothing_is_right_or_wrong():

@@ -79,6 +79,11 @@ class Examples:
         """Every view of every scene."""
         return cls(views.rgba.flatten(0, 1), Answers.of(views.attributes, views.azimuth))
 
+    def draw(self, count: int, rng: torch.Generator) -> Int[Tensor, " b"]:
+        """Rows of a batch, in which each kind of scene is as likely: several objects are harder, and fewer."""
+        kind = self.answers.kind
+        return torch.multinomial(1 / kind.bincount()[kind], count, replacement=True, generator=rng)
+
     @classmethod
     def joined(cls, parts: Sequence["Examples"]) -> "Examples":
         """One after the other."""
@@ -88,17 +93,16 @@ class Examples:
 def negative_log_likelihood(judge: Judge, images: Images, answers: Answers) -> Float[Tensor, ""]:
     """The sum over all questions that a picture has answers to, divided by the number of pictures.
 
-    The category of a picture with two items is half the one and half the other.
+    Category and quadrant are one answer, and of two items half of it each.
     """
-    verdicts = judge(images)
+    joint, features = judge.look(images)
     first, second = answers.nouns.unbind(dim=1)
     other = torch.where(second == NONE, first, second)
-    category = (nll_loss(verdicts.category, first) + nll_loss(verdicts.category, other)) / 2
-    total = category + nll_loss(verdicts.quadrant, quadrant_of(answers.azimuth))
+    side = joint[torch.arange(len(images)), :, quadrant_of(answers.azimuth)]
+    total = (nll_loss(side, first) + nll_loss(side, other)) / 2
     for noun, color in ((first, answers.colors[:, 0]), (other, answers.colors[:, 1])):
-        total = total + over_known(judge.color_of(verdicts.features, noun), color)
-    said = judge.relation_of(verdicts.features, first, other, answers.azimuth)
-    return total + over_known(said, answers.relation)
+        total = total + over_known(judge.color_of(features, noun), color)
+    return total + over_known(judge.relation_of(features, first, other, answers.azimuth), answers.relation)
 
 
 def over_known(log_probabilities: Float[Tensor, "n k"], answer: Int[Tensor, " n"]) -> Float[Tensor, ""]:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lodestone.arrays import Images
 from lodestone.data.worlds.cache import ViewSettings, render_scene
-from lodestone.data.worlds.scenes import Request, Wanted
+from lodestone.data.worlds.scenes import Request, Wanted, typical
+from lodestone.data.worlds.things import Symmetry
 from lodestone.data.worlds.world import World
 from lodestone.evaluation.judge.degrading import clean, degrade
 from lodestone.evaluation.judge.examples import KINDS, NONE, Answers, Examples
@@ -132,9 +133,11 @@ def measure_category(judge: Judge, examples: Examples) -> dict[str, Any]:
 
 
 def oriented_among(categories: dict[str, dict[str, Any]]) -> tuple[str, ...]:
-    """Categories whose sides the judge tells apart on the truth."""
+    """Categories with a front of their own whose sides the judge tells apart on the truth."""
     return tuple(
         noun
         for noun, found in categories.items()
-        if found["quadrant"] >= ORIENTED and found["false front"] <= FALSE_FRONT
+        if typical(noun).symmetry is Symmetry.FRONT
+        and found["quadrant"] >= ORIENTED
+        and found["false front"] <= FALSE_FRONT
     )

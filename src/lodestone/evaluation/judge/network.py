@@ -1,9 +1,16 @@
-"""The judge's network: residual convolutions (He et al. 2015, arXiv 1512.03385) and four heads on one feature vector.
+"""The judge's network: residual convolutions (He et al. 2015, arXiv 1512.03385) and questions about places.
 
-    features = (mean over places, what is where); category, quadrant = heads(features)
-    colour = head(features, category asked for); relation = head(features, both categories, sin a, cos a)
+Category c and quadrant q are one question, because only together they look alike. With logits s of each place,
 
-Colour and relation are questions about items that the caption names, from a camera with azimuth a.
+    p(c, q) = softmax over (c, q) of log sum_places exp s(place, c, q)
+
+and category and quadrant are its marginals. Colour and relation are asked about categories that the caption names. The
+word for a category looks where its item is (dot-product attention over places, Vaswani et al. 2017, arXiv 1706.03762):
+
+    colour of c             from what is seen there, and from c
+    relation of c to d      from the means and spreads of the two places alone, and the camera's azimuth
+
+Were the relation's head told the categories, it would learn the scenes by heart: almost every pair is seen once only.
 """
 
 from dataclasses import dataclass
@@ -28,10 +35,8 @@ NOUNS = tuple(CATEGORIES)
 COLOR_NAMES = tuple(COLORS)
 RELATIONS = tuple(Relation)
 WORDS = 64
-"""Length of the learned vector of a category that is asked about."""
+"""Length of the learned vector of a category that is asked about, and of what is kept of each place."""
 HIDDEN = 256
-PLACED = 16
-"""Channels that are kept place by place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,37 +74,40 @@ class Judge(nn.Module):
         channels: Of the residual blocks, each at half the resolution of the one before.
         oriented: Categories whose sides can be told apart, by measurement.
 
-    Raises: SettingError if the blocks are too many for the pictures.
+    Raises: SettingError if the blocks are too few or too many for the pictures.
     """
 
-    def __init__(self, channels: tuple[int, ...] = (48, 96, 192, 256), oriented: tuple[str, ...] = ()) -> None:
+    def __init__(self, channels: tuple[int, ...] = (64, 128, 256), oriented: tuple[str, ...] = ()) -> None:
         super().__init__()
-        check_range("judge.channels (their number)", len(channels), 1, 5)
+        check_range("judge.channels (their number)", len(channels), 2, 4)
         check_range("judge.channels (the least)", min(channels), 2, 4096)
         self.channels, self.oriented = channels, oriented
         stem = channels[0] // 2
         self.stem = nn.Sequential(nn.Conv2d(3, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.ReLU())
-        self.blocks = nn.Sequential(*(Residual(a, b) for a, b in zip((stem, *channels[:-1]), channels, strict=True)))
-        side = SIDE // 2 ** (len(channels) + 1)
-        self.places = nn.Conv2d(channels[-1], PLACED, 1)
-        width = channels[-1] + PLACED * side**2
-        self.category_head = nn.Linear(width, len(NOUNS))
-        self.quadrant_head = answers(width, len(Quadrant))
-        self.asked = nn.Embedding(len(NOUNS), WORDS)
-        self.color_head = answers(width + WORDS, len(COLOR_NAMES))
-        self.relation_head = answers(width + 2 * WORDS + 2, len(RELATIONS))
+        self.blocks = nn.ModuleList(Residual(a, b) for a, b in zip((stem, *channels[:-1]), channels, strict=True))
+        self.items = nn.Conv2d(channels[-1], len(NOUNS) * len(Quadrant), 1)
+        self.coarse, self.fine = nn.Conv2d(channels[-1], WORDS, 1), nn.Conv2d(channels[-2], WORDS, 1)
+        self.word = nn.Embedding(len(NOUNS), WORDS)
+        self.key, self.value = nn.Linear(WORDS, WORDS), nn.Linear(WORDS, WORDS)
+        self.color_head = answers(2 * WORDS, len(COLOR_NAMES))
+        self.relation_head = answers(2 * 4 + 2, len(RELATIONS))
 
     def forward(self, images: Images) -> Verdicts:
         """Looks at pictures in [0, 1] of any square size, resized to 64 x 64 first."""
+        joint, features = self.look(images)
+        return Verdicts(category=joint.logsumexp(dim=2), quadrant=joint.logsumexp(dim=1), features=features)
+
+    def look(self, images: Images) -> tuple[Float[Tensor, "v categories 4"], Float[Tensor, "v f"]]:
+        """Log probabilities of category and quadrant together, and the features."""
         if images.shape[-2:] != (SIDE, SIDE):
             images = interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True)
-        seen = self.blocks(self.stem(((images - 0.5) / 0.25).contiguous(memory_format=torch.channels_last)))
-        features = torch.cat([seen.mean(dim=(-2, -1)), self.places(seen).flatten(1)], dim=1).float()
-        return Verdicts(
-            category=log_softmax(self.category_head(features).float(), dim=-1),
-            quadrant=log_softmax(self.quadrant_head(features).float(), dim=-1),
-            features=features,
-        )
+        seen = [self.stem(((images - 0.5) / 0.25).contiguous(memory_format=torch.channels_last))]
+        for block in self.blocks:
+            seen.append(block(seen[-1]))
+        items = self.items(seen[-1]).flatten(2).float().logsumexp(dim=2)
+        joint = log_softmax(items, dim=1).view(-1, len(NOUNS), len(Quadrant))
+        places = torch.relu(self.fine(seen[-2]) + interpolate(self.coarse(seen[-1]), scale_factor=2.0))
+        return joint, places.float().flatten(1)
 
     def colors(self, verdicts: Verdicts, category: str) -> Float[Tensor, "v colors"]:
         """Log probabilities over `COLORS` of the item of a category.
@@ -119,7 +127,8 @@ class Judge(nn.Module):
 
     def color_of(self, features: Float[Tensor, "v f"], category: Int[Tensor, " v"]) -> Float[Tensor, "v colors"]:
         """The same for a category of each picture, by number."""
-        told = torch.cat([features, self.asked(category)], dim=1)
+        there = self.attention(features, category)[:, :, None] * self.value(places_of(features))
+        told = torch.cat([there.sum(dim=1), self.word(category)], dim=1)
         return log_softmax(self.color_head(told).float(), dim=-1)
 
     def relation_of(
@@ -131,13 +140,34 @@ class Judge(nn.Module):
     ) -> Float[Tensor, "v relations"]:
         """The same for categories of each picture, by number."""
         a = torch.deg2rad(azimuth)
-        told = [features, self.asked(first), self.asked(second), torch.stack([a.sin(), a.cos()], dim=1)]
-        return log_softmax(self.relation_head(torch.cat(told, dim=1)).float(), dim=-1)
+        where = [place(self.attention(features, category)) for category in (first, second)]
+        told = torch.cat([*where, torch.stack([a.sin(), a.cos()], dim=1)], dim=1)
+        return log_softmax(self.relation_head(told).float(), dim=-1)
+
+    def attention(self, features: Float[Tensor, "v f"], category: Int[Tensor, " v"]) -> Float[Tensor, "v places"]:
+        """How much of the item is at each place; 1 in all."""
+        scores = (self.key(places_of(features)) * self.word(category)[:, None]).sum(dim=2)
+        return (scores.float() / WORDS**0.5).softmax(dim=1)
 
 
 def answers(width: int, count: int) -> nn.Sequential:
     """A head with one hidden layer."""
     return nn.Sequential(nn.Linear(width, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, count))
+
+
+def places_of(features: Float[Tensor, "v f"]) -> Float[Tensor, "v places words"]:
+    """What is kept of each place, row after row."""
+    return features.unflatten(1, (WORDS, -1)).transpose(1, 2)
+
+
+def place(attention: Float[Tensor, "v places"]) -> Float[Tensor, "v 4"]:
+    """Mean and standard deviation of the place, to the right and downwards, from -1 to 1."""
+    side = round(attention.shape[1] ** 0.5)
+    line = torch.linspace(-1, 1, side, device=attention.device)
+    grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), dim=-1).view(-1, 2)
+    mean = attention @ grid
+    variance = attention @ grid.square() - mean.square()
+    return torch.cat([mean, variance.clamp(min=1e-6).sqrt()], dim=1)
 
 
 def rows_of(category: str, verdicts: Verdicts) -> Int[Tensor, " v"]:

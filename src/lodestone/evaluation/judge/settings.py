@@ -24,7 +24,7 @@ class JudgeSettings:
     """Indices of scenes; those with held-out captions are used, too, because the judge must know every caption."""
     views: int = 4
     """Of each scene."""
-    channels: tuple[int, ...] = (48, 96, 192, 256)
+    channels: tuple[int, ...] = (64, 128, 256)
     steps: int = 6_000
     batch: int = 64
     learning_rate: float = 2e-3

@@ -42,7 +42,7 @@ class JudgeTraining:
 
     def advance(self, examples: Examples) -> float:
         """One optimization step; returns its loss."""
-        rows = torch.randint(len(examples), (self.settings.batch,), generator=self.rng)
+        rows = examples.draw(self.settings.batch, self.rng)
         pictures = degrade(examples.rgba[rows], self.rng)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.settings)
