@@ -53,12 +53,11 @@ def sampled_views(prior_name, name):
     return prior.autoencoder.decode(latents)
 
 
-def optimized_views(prior_name, recipe, name):
-    """Eight views of a finished 3D result."""
-    experiment = build(Choice(recipe=recipe, prior=prior_name), prompt_of(name))
+def finished_scene(experiment):
+    """The 3D result of an experiment of one stage; no files are kept."""
     assert experiment.previous is None, "one stage alone"
     keep_freed_memory()
-    prior = open_prior(prior_name, device=torch.device("cpu"))
+    prior = open_prior(experiment.prior, device=torch.device("cpu"))
     encoded, state = begin(experiment, prior)
     with tempfile.TemporaryDirectory() as folder:
         steps = experiment.plan.steps
@@ -66,7 +65,13 @@ def optimized_views(prior_name, recipe, name):
             RunFolder(Path(folder)), steps=steps, first=0, preview_every=0, checkpoint_every=10**6, quiet=True
         ) as journal:
             optimize(experiment, prior, encoded, state, journal)
-    renderings = render_views(state.scene, experiment.evaluation.viewpoints(8), 224)
+    return state.scene
+
+
+def optimized_views(prior_name, recipe, name):
+    """Eight views of a finished 3D result."""
+    experiment = build(Choice(recipe=recipe, prior=prior_name), prompt_of(name))
+    renderings = render_views(finished_scene(experiment), experiment.evaluation.viewpoints(8), 224)
     return torch.cat([rendering.color.permute(0, 3, 1, 2) for rendering in renderings])
 
 

@@ -18,7 +18,6 @@ contact sheets go to `docs/world_prior/`.
 import argparse
 import json
 import statistics
-import tempfile
 import time
 from dataclasses import asdict, replace
 from itertools import zip_longest
@@ -26,8 +25,8 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from recall import finished_scene
 
-from lodestone.allocation import keep_freed_memory
 from lodestone.data.worlds.captions import Kind
 from lodestone.data.worlds.requests import parse
 from lodestone.data.worlds.world import World
@@ -37,16 +36,12 @@ from lodestone.evaluation.report.judging import judge_pictures
 from lodestone.evaluation.report.saturation import saturation
 from lodestone.evaluation.truth import distance_to_truth, fixes_object
 from lodestone.export.pictures import to_bytes
-from lodestone.optimize.journal import Journal
-from lodestone.optimize.loop import optimize
-from lodestone.optimize.run_folder import RunFolder
 from lodestone.priors.choose import open_prior
 from lodestone.priors.sampling import sample
 from lodestone.priors.world_views import see_scene
 from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
 from lodestone.recipes.choose import Choice, build
 from lodestone.rendering.cameras import turntable
-from lodestone.runs import begin
 from lodestone.storage import load_tensors, save_tensors, write_text
 
 HERE = Path(__file__).parent
@@ -105,16 +100,7 @@ def optimized(caption, prior, recipe, telling):
     """A finished 3D result and the camera that its recipe is judged from."""
     experiment = build(Choice(recipe=recipe, prior=prior), caption)
     experiment = replace(experiment, prompt=replace(experiment.prompt, **told(telling)))
-    keep_freed_memory()
-    opened = open_prior(prior, device=torch.device("cpu"))
-    encoded, state = begin(experiment, opened)
-    with tempfile.TemporaryDirectory() as folder:
-        steps = experiment.plan.steps
-        with Journal(
-            RunFolder(Path(folder)), steps=steps, first=0, preview_every=0, checkpoint_every=10**6, quiet=True
-        ) as journal:
-            optimize(experiment, opened, encoded, state, journal)
-    return state.scene, experiment.evaluation
+    return finished_scene(experiment), experiment.evaluation
 
 
 def seen_asset(path, caption, chosen, recipe, telling):
