@@ -60,6 +60,17 @@ def test_the_radius_is_that_of_the_ball_that_cameras_see():
     assert torch.equal(near.rgba, far.rgba) and torch.equal(2 * near.distance, far.distance)
 
 
+def test_a_share_of_the_scenes_has_a_sun_of_its_own():
+    """All of them, none, and half: of each scene the picture is one of the two."""
+    own, day, half = (
+        render_views(World(0), range(8), ViewSettings(views=1, size=8, own_light=share)).rgba
+        for share in (1.0, 0.0, 0.5)
+    )
+    same = [[torch.equal(half[row], of[row]) for of in (own, day)] for row in range(8)]
+    assert all(any(pair) for pair in same) and not torch.equal(own, day)
+    assert 0 < sum(pair[0] for pair in same) < 8
+
+
 def test_a_cache_is_read_as_it_was_written(made):
     views = read_cache(made, World(0))
     again = render_views(World(0), range(5), SETTINGS, held_out=False)
@@ -136,7 +147,7 @@ def test_an_empty_folder_is_refused(tmp_path):
         read_cache(tmp_path)
 
 
-@pytest.mark.parametrize("words", [{"views": 0}, {"size": 4}])
+@pytest.mark.parametrize("words", [{"views": 0}, {"size": 4}, {"own_light": 1.5}])
 def test_impossible_settings_are_refused(words):
     with pytest.raises(SettingError, match="choose a number"):
         ViewSettings(**words)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lodestone.data.worlds.captions import Attributes, Item, Kind, Relation, paraphrase, plain_caption
 from lodestone.data.worlds.draw import Draw
-from lodestone.data.worlds.views import draw_light, see_colors
+from lodestone.data.worlds.views import DAYLIGHT, draw_light, see_colors
 from lodestone.data.worlds.world import World, WorldSample
 from lodestone.errors import SettingError, check_range
 from lodestone.rendering.cameras import OrbitSampler, Viewpoints
@@ -34,6 +34,9 @@ class ViewSettings:
 
     views: int = 8
     """Of each scene, in one light."""
+    own_light: float = 1.0
+    """Share of the scenes that have a sun of their own; the others are seen in `DAYLIGHT`. Where all are lit from
+    elsewhere, the mean picture of a caption has no shading left."""
     size: int = 64
     """Side of the pictures in pixels."""
     radius: float = 0.6
@@ -47,6 +50,7 @@ class ViewSettings:
         check_range("world.views", self.views, 1, 256)
         check_range("world.size", self.size, 8, 1024)
         check_range("world.radius", self.radius, 1e-3, 1e3)
+        check_range("world.own_light", self.own_light, 0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +97,9 @@ def render_scene(sample: WorldSample, settings: ViewSettings) -> tuple[Tensor, V
     """All views of a scene as bytes."""
     viewpoints = viewpoints_of(sample, settings)
     nearer = replace(viewpoints, distance=viewpoints.distance / settings.radius)
-    seen = see_colors(sample.mesh, nearer.cameras(settings.size, settings.size), draw_light(sample.draw("light")))
+    own = sample.draw("own light").chance(settings.own_light)
+    light = draw_light(sample.draw("light")) if own else DAYLIGHT
+    seen = see_colors(sample.mesh, nearer.cameras(settings.size, settings.size), light)
     rgba = torch.cat([seen.color, seen.mask], dim=-1).permute(0, 3, 1, 2)
     return (rgba * 255).round().to(torch.uint8), viewpoints
 
