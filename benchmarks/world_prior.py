@@ -41,14 +41,14 @@ from lodestone.priors.sampling import sample
 from lodestone.priors.world_views import see_scene
 from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
 from lodestone.recipes.choose import Choice, build
-from lodestone.rendering.cameras import turntable
+from lodestone.rendering.cameras import SMALL_CAMERA
 from lodestone.storage import load_tensors, save_tensors, write_text
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "world_prior.json"
 CAPTIONS = HERE / "captions_v1.txt"
 SHEETS = HERE.parent / "docs" / "world_prior"
-FOUR = turntable(4, elevation=10.0, distance=3.0, field_of_view=25.0)
+FOUR = SMALL_CAMERA.viewpoints(4)
 CELL, COLUMNS = 64, 4
 TRUTH = 10_000
 """Number of the object that stands for the truth: another one than those that assets are compared with."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lodestone.cli.words import parser, understand
+from lodestone.cli.words import fill_in_settings, parser, understand
 from lodestone.errors import SettingError
 
 __all__ = ["judge"]
@@ -29,17 +29,10 @@ def judge_train(words: list[str]) -> int:
     options.epilog = "Any setting: --steps, --scenes, ... (`judge train FOLDER --fields` lists them)"
     options.add_argument("--fields", action="store_true", help="list every setting and stop")
     chosen, rest = understand(lambda: options.parse_known_args(words), "lodestone judge train --help")
-    import tyro
-
-    from lodestone.evaluation.judge.settings import JudgeSettings
     from lodestone.evaluation.judge.state import read_settings
     from lodestone.evaluation.judge.training import train_judge
 
-    known = read_settings(chosen.folder)
-    args = ["--help"] if chosen.fields else rest
-    settings = understand(
-        lambda: tyro.cli(JudgeSettings, default=known, args=args, prog="lodestone judge train FOLDER"),
-        "lodestone judge train FOLDER --fields",
-    )
+    usage = "lodestone judge train FOLDER"
+    settings = fill_in_settings(read_settings(chosen.folder), rest, usage, fields=chosen.fields)
     train_judge(chosen.folder, settings)
     return 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lodestone.cli.words import parser, understand
+from lodestone.cli.words import fill_in_settings, parser, understand
 from lodestone.errors import SettingError, check_range
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ def prior_sample(words: list[str]) -> int:
 
 
 def read_viewpoint(azimuth: float | None, elevation: float | None) -> "Viewpoints | None":
-    """A camera at the middle of the distances that the prior has seen; None if neither angle is given."""
+    """A camera from where the drafts look; None if neither angle is given."""
     if azimuth is None and elevation is None:
         return None
     check_range("--azimuth", azimuth or 0.0, -3600, 3600)
     check_range("--elevation", elevation or 0.0, -90, 90)
-    from lodestone.rendering.cameras import turntable
+    from lodestone.rendering.cameras import SMALL_CAMERA
 
-    front = turntable(1, elevation=elevation or 0.0, distance=3.0, field_of_view=25.0)
+    front = SMALL_CAMERA.at(elevation or 0.0).viewpoints(1)
     return replace(front, azimuth=front.azimuth + (azimuth or 0.0))
 
 
@@ -92,19 +92,13 @@ def prior_train(words: list[str]) -> int:
 
 def read_settings(chosen: argparse.Namespace, words: list[str]) -> "TrainingSettings":
     """The settings that the words name, over those that the folder's training began with, if there is one."""
-    import tyro
-
     from lodestone.data.training.checkpoint import has_checkpoint, read_checkpoint
     from lodestone.data.training.settings import TrainingSettings
 
     known = read_checkpoint(chosen.folder)[2] if has_checkpoint(chosen.folder) else TrainingSettings()
     if chosen.start is not None:
         known = replace(known, start=chosen.start)
-    args = ["--help"] if chosen.fields else words
-    return understand(
-        lambda: tyro.cli(TrainingSettings, default=known, args=args, prog="lodestone prior train FOLDER"),
-        "lodestone prior train FOLDER --fields",
-    )
+    return fill_in_settings(known, words, "lodestone prior train FOLDER", fields=chosen.fields)
 
 
 def prior_export(words: list[str]) -> int:

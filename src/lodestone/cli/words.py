@@ -16,7 +16,7 @@ T = TypeVar("T")
 if TYPE_CHECKING:
     from lodestone.optimize.experiment import Experiment
 
-__all__ = ["PRIORS", "check_text", "fill_in", "parser", "run_options", "understand"]
+__all__ = ["PRIORS", "check_text", "fill_in", "fill_in_settings", "parser", "run_options", "understand"]
 
 PRIORS = "embedded, empirical, world, a diffusers folder, an alias such as sd15, or a hub id"
 """Help of `--prior`."""
@@ -73,6 +73,17 @@ def check_text(name: str, text: str) -> None:
     """Raises: SettingError if the text holds bytes that are no UTF-8."""
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise SettingError(f"{name} is not valid text: write it in UTF-8")
+
+
+def fill_in_settings(known: T, words: list[str], usage: str, *, fields: bool) -> T:
+    """Settings with those that the words name; with `fields`, lists them all and stops.
+
+    Raises: SettingError if there is no such setting or its value is of the wrong kind.
+    """
+    import tyro
+
+    args = ["--help"] if fields else words
+    return understand(lambda: tyro.cli(type(known), default=known, args=args, prog=usage), f"{usage} --fields")
 
 
 def fill_in(experiment: "Experiment", words: list[str], usage: str, *, fields: bool = False) -> "Experiment":

@@ -19,7 +19,7 @@ from lodestone.priors.embedded import load_embedded
 from lodestone.priors.sampling import sample
 from lodestone.prompts.conditioning import Conditioning, ConditioningSet
 from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
-from lodestone.rendering.cameras import turntable
+from lodestone.rendering.cameras import SMALL_CAMERA
 from lodestone.storage import write_text
 
 __all__ = ["draw_loss", "sample_sheet", "sheet_of_sides", "write_card"]
@@ -100,7 +100,7 @@ def sample_sheet(prior: Prior) -> Image.Image:
 
 def sheet_of_sides(prior: Prior) -> Image.Image:
     """A row of eight azimuths for each caption."""
-    around = turntable(8, elevation=15.0, distance=3.0, field_of_view=25.0)
+    around = SMALL_CAMERA.at(15.0).viewpoints(8)
     rows = []
     for text in TURNED:
         prompt = EncodedPrompt.encode(PromptSettings(text=text, view_dependent=False), prior.text_encoder)

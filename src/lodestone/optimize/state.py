@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lodestone.distillation.slots import AbstractAdaptiveEstimator, AbstractSlot
 from lodestone.errors import SettingError
 from lodestone.optimize.experiment import Experiment
+from lodestone.optimize.moments import moments, set_moments
 from lodestone.priors.denoiser import AbstractDenoiser
 from lodestone.prompts.conditioning import ConditioningSet
 from lodestone.scenes.scene import AbstractScene, ParameterGroup
-from lodestone.storage import load_tensors, save_tensors
+from lodestone.storage import load_tensors, save_tensors, section
 
 __all__ = ["CHECKPOINT_VERSION", "OptimizationState", "load_state", "new_state", "save_state"]
 
@@ -83,25 +84,6 @@ def new_state(
     return assemble(experiment, begin(rng), conditioning, denoiser, rng)
 
 
-def moments(prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """An optimizer's state by parameter name."""
-    named = module.named_parameters()
-    return {
-        f"{prefix}.{name}.{key}": torch.as_tensor(value)
-        for name, p in named
-        for key, value in optimizer.state.get(p, {}).items()
-    }
-
-
-def set_moments(prefix: str, module: nn.Module, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Gives an optimizer the state that `moments` returned."""
-    for name, p in module.named_parameters():
-        start = f"{prefix}.{name}."
-        kept = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
-        if kept:
-            optimizer.state[p] = {key: value if value.ndim == 0 else value.to(p.device) for key, value in kept.items()}
-
-
 def save_state(path: Path, state: OptimizationState) -> None:
     """Writes a checkpoint atomically."""
     tensors = {f"scene.{name}": tensor for name, tensor in state.scene.state_dict().items()}
@@ -114,12 +96,6 @@ def save_state(path: Path, state: OptimizationState) -> None:
         tensors |= {f"slot.{name}": tensor for name, tensor in state.slot.state_dict().items()}
         tensors |= moments("slot_optimizer", state.slot, state.slot_optimizer)
     save_tensors(path, tensors, {"step": state.step, "version": CHECKPOINT_VERSION})
-
-
-def section(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with `name.`, without that beginning."""
-    start = f"{name}."
-    return {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

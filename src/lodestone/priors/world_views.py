@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from lodestone.data.worlds.cache import ViewSettings
+from lodestone.data.worlds.cache import ViewSettings, cameras_of
 from lodestone.data.worlds.meshes import PaintedMesh
 from lodestone.data.worlds.views import Pictures, see_colors
 from lodestone.errors import check_range
-from lodestone.rendering.cameras import Viewpoints
+from lodestone.rendering.cameras import SMALL_CAMERA, Viewpoints
 
 __all__ = ["ViewGrid", "WorldViews", "see_on_white", "see_scene"]
 
@@ -29,8 +29,7 @@ ROUNDING = 0.1
 
 def see_scene(mesh: PaintedMesh, viewpoints: Viewpoints, size: int) -> Pictures:
     """A scene as large as the cameras of the drafts expect an asset, in daylight."""
-    nearer = replace(viewpoints, distance=viewpoints.distance / ViewSettings().radius)
-    return see_colors(mesh, nearer.cameras(size, size))
+    return see_colors(mesh, cameras_of(viewpoints, ViewSettings(size=size)))
 
 
 def see_on_white(mesh: PaintedMesh, viewpoints: Viewpoints, size: int) -> Float[Tensor, "v 3 h w"]:
@@ -46,8 +45,8 @@ class ViewGrid:
     """Cameras in a ring."""
     elevations: tuple[float, ...] = (-10.0, 0.0, 10.0, 20.0, 30.0, 50.0, 70.0)
     """Of the rings, in degrees: closer to each other where runs look from; the last one is the overhead view."""
-    distance: float = 3.0
-    field_of_view: float = 25.0
+    distance: float = SMALL_CAMERA.distance
+    field_of_view: float = SMALL_CAMERA.field_of_view
     size: int = 64
     """Side of the pictures in pixels."""
 

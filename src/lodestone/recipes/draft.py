@@ -10,9 +10,9 @@ from typing import Any
 
 from lodestone.optimize.experiment import Experiment, Plan
 from lodestone.optimize.regularizers import Regularizers
-from lodestone.recipes.estimators import estimator_for, is_exact
+from lodestone.recipes.estimators import estimator_for, is_exact, knows_cameras
 from lodestone.rendering.background import PlainColors, White
-from lodestone.rendering.cameras import EvaluationCamera, OrbitSampler
+from lodestone.rendering.cameras import SMALL_CAMERA, OrbitSampler
 from lodestone.scenes.density_control import DensityControl
 from lodestone.scenes.field_settings import (
     Activation,
@@ -55,9 +55,13 @@ def draft(paper: Experiment, estimator: str, scene: AbstractSceneSettings, **pla
         prompt=replace(paper.prompt, negative="", view_dependent=False, perp_neg=False),
         estimator=estimator_for(estimator, paper.prior),
         scene=scene,
-        cameras=OrbitSampler(elevation=heights(paper.prior), distance=(3.0, 3.0), field_of_view=(25.0, 25.0)),
+        cameras=OrbitSampler(
+            elevation=(-5.0, 40.0) if knows_cameras(paper.prior) else (0.0, 20.0),
+            distance=(SMALL_CAMERA.distance, SMALL_CAMERA.distance),
+            field_of_view=(SMALL_CAMERA.field_of_view, SMALL_CAMERA.field_of_view),
+        ),
         plan=replace(short_plan(paper.prior, scene), **plan),
-        evaluation=EvaluationCamera(elevation=10.0, distance=3.0, field_of_view=25.0),
+        evaluation=SMALL_CAMERA,
     )
 
 
@@ -69,14 +73,9 @@ def chain(*stages: Experiment) -> Experiment:
     return last
 
 
-def heights(prior: str) -> tuple[float, float]:
-    """Elevations: near those of its pictures for a prior that knows no cameras, those of its views for the others."""
-    return (0.0, 20.0) if prior == "empirical" else (-5.0, 40.0)
-
-
 def at_one_height(stage: Experiment) -> Experiment:
     """For a shape that stays as it is: a prior without cameras paints it as if seen from there, whatever the height."""
-    if stage.prior != "empirical":
+    if knows_cameras(stage.prior):
         return stage
     return replace(stage, cameras=replace(stage.cameras, elevation=(8.0, 12.0)))
 

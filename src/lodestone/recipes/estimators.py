@@ -38,7 +38,7 @@ from lodestone.optimize.experiment import Experiment
 from lodestone.priors.choose import is_world
 from lodestone.priors.embedded import is_embedded
 
-__all__ = ["estimator_for", "estimators", "is_exact", "is_small", "with_estimator"]
+__all__ = ["estimator_for", "estimators", "is_exact", "is_small", "knows_cameras", "with_estimator"]
 
 SMALL_SCALE = 3.0
 """Guidance scale for the small priors; higher scales oversaturate."""
@@ -114,6 +114,11 @@ def is_small(prior: str) -> bool:
 def is_exact(prior: str) -> bool:
     """True for the empirical priors: that of the emoji and that of the world."""
     return prior == "empirical" or is_world(prior)
+
+
+def knows_cameras(prior: str) -> bool:
+    """True for the small priors that were shown things from all sides: all but the pictures of emoji."""
+    return prior != "empirical"
 
 
 def estimators(prior: str) -> Mapping[str, AbstractEstimator]:

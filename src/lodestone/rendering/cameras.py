@@ -5,7 +5,7 @@ grows upwards. Angles are in degrees at every interface; pixel centres lie at +0
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -13,7 +13,15 @@ from torch import Tensor
 
 from lodestone.errors import SettingError, check_range
 
-__all__ = ["Cameras", "EvaluationCamera", "OrbitSampler", "Viewpoints", "look_at_origin", "turntable"]
+__all__ = [
+    "SMALL_CAMERA",
+    "Cameras",
+    "EvaluationCamera",
+    "OrbitSampler",
+    "Viewpoints",
+    "look_at_origin",
+    "turntable",
+]
 
 LIMITS = {"elevation": (-90.0, 90.0), "distance": (0.01, 1000.0), "field_of_view": (1.0, 179.0)}
 """What a camera on an orbit can do."""
@@ -155,3 +163,11 @@ class EvaluationCamera:
     def viewpoints(self, count: int) -> Viewpoints:
         """A full turn of `count` views that begins at the front."""
         return turntable(count, elevation=self.elevation, distance=self.distance, field_of_view=self.field_of_view)
+
+    def at(self, elevation: float) -> "EvaluationCamera":
+        """The same from another height."""
+        return replace(self, elevation=elevation)
+
+
+SMALL_CAMERA = EvaluationCamera(elevation=10.0, distance=3.0, field_of_view=25.0)
+"""From where the small priors know things, and drafts look at their scenes."""

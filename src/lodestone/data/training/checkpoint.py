@@ -12,13 +12,13 @@ from torch import Tensor
 from lodestone.data.training.settings import TrainingSettings, stored_settings
 from lodestone.data.training.state import Training
 from lodestone.errors import SettingError
+from lodestone.optimize.moments import set_moments
 from lodestone.storage import load_tensors, save_tensors
 
 __all__ = ["CHECKPOINT", "has_checkpoint", "read_checkpoint", "remove_leftovers", "restore", "save_checkpoint"]
 
 CHECKPOINT = "training.safetensors"
 """File of a training's folder that holds everything."""
-OPTIMIZER = ("exp_avg", "exp_avg_sq", "step")
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -76,12 +76,7 @@ def restore(training: Training, folder: Path) -> None:
     copy_into(training.draft.named_parameters(), "draft", tensors, folder)
     copy_into(training.unet.named_parameters(), "unet", tensors, folder)
     copy_into(training.average.items(), "average", tensors, folder)
-    for name, p in training.unet.named_parameters():
-        moments = {key: tensors[f"optimizer.{key}.{name}"] for key in OPTIMIZER if f"optimizer.{key}.{name}" in tensors}
-        if moments:
-            # The fused optimizer walks raw memory, so moments must be laid out as their parameter is.
-            laid_out = {key: torch.empty_like(p).copy_(moments[key]) for key in OPTIMIZER[:2]}
-            training.optimizer.state[p] = {"step": moments["step"].to(p.device), **laid_out}
+    set_moments("optimizer", training.unet, training.optimizer, tensors)
     training.draft.requires_grad_(False)
     training.rng.set_state(tensors["generator"])
     training.step, training.losses = metadata["step"], [tuple(entry) for entry in metadata["losses"]]

@@ -17,7 +17,7 @@ from lodestone.data.training.network import new_unet
 from lodestone.data.training.settings import TrainingSettings
 from lodestone.data.training.state import Training
 from lodestone.priors.embedded import INDEX
-from lodestone.storage import save_tensors, write_text
+from lodestone.storage import save_tensors, section, write_text
 
 __all__ = ["export", "export_checkpoint"]
 
@@ -34,15 +34,10 @@ def export_checkpoint(training: Path, folder: Path) -> int:
     Raises: SettingError if there is no whole checkpoint.
     """
     tensors, metadata, settings = read_checkpoint(training)
-    average, draft = (part(tensors, name) for name in ("average", "draft"))
+    average, draft = (section(tensors, name) for name in ("average", "draft"))
     write(folder, settings, average, draft, metadata["step"], metadata["losses"])
     step: int = metadata["step"]
     return step
-
-
-def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    """The tensors of one part of a checkpoint."""
-    return {key.removeprefix(f"{name}."): tensor for key, tensor in tensors.items() if key.startswith(f"{name}.")}
 
 
 def write(

@@ -18,7 +18,7 @@ from lodestone.priors.sampling import sample
 from lodestone.prompts.camera import camera_features
 from lodestone.prompts.conditioning import Conditioning, ConditioningSet
 from lodestone.prompts.draft import draft_channels
-from lodestone.rendering.cameras import turntable
+from lodestone.rendering.cameras import SMALL_CAMERA
 
 __all__ = ["draw_sheet"]
 
@@ -44,7 +44,7 @@ def draw_sheet(training: Training, network: Any, words: Words, *, steps: int = S
     camera: list[Tensor] = []
     features = training.settings.camera_features
     if features:
-        orbit = turntable(SIDES, elevation=20.0, distance=3.0, field_of_view=25.0)
+        orbit = SMALL_CAMERA.at(20.0).viewpoints(SIDES)
         labels += FROM_ALL_SIDES
         texts += [text for text in FROM_ALL_SIDES for _ in range(SIDES)]
         camera += [camera_features(orbit)] * len(FROM_ALL_SIDES)

@@ -9,6 +9,7 @@ from lodestone.data.training.denoising import LossMeter, denoising_losses, noise
 from lodestone.data.training.mixture import Mixture, Words
 from lodestone.data.training.network import Start, begin_with, new_draft, new_unet
 from lodestone.data.training.settings import TrainingSettings
+from lodestone.optimize.moments import moments
 
 __all__ = ["Training", "learning_rate"]
 
@@ -90,15 +91,9 @@ class Training:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that a resumed training needs, as named tensors."""
-        named = dict(self.unet.named_parameters())
-        state = self.optimizer.state
-        moments = {
-            f"optimizer.{key}.{name}": torch.as_tensor(value)
-            for name, p in named.items()
-            for key, value in state.get(p, {}).items()
-        }
-        network = {f"unet.{name}": p for name, p in named.items()}
+        network = {f"unet.{name}": p for name, p in self.unet.named_parameters()}
         average = {f"average.{name}": p for name, p in self.average.items()}
         draft = {f"draft.{name}": p for name, p in self.draft.named_parameters()}
         meter = {"meter.sums": self.meter.sums, "meter.counts": self.meter.counts}
-        return {**network, **average, **moments, **draft, **meter, "generator": self.rng.get_state()}
+        known = moments("optimizer", self.unet, self.optimizer)
+        return {**network, **average, **known, **draft, **meter, "generator": self.rng.get_state()}

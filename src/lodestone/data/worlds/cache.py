@@ -20,10 +20,10 @@ from lodestone.data.worlds.draw import Draw
 from lodestone.data.worlds.views import DAYLIGHT, draw_light, see_colors
 from lodestone.data.worlds.world import World, WorldSample
 from lodestone.errors import SettingError, check_range
-from lodestone.rendering.cameras import OrbitSampler, Viewpoints
+from lodestone.rendering.cameras import Cameras, OrbitSampler, Viewpoints
 from lodestone.storage import load_tensors, save_tensors
 
-__all__ = ["RenderedViews", "ViewSettings", "read_cache", "render_views", "write_cache"]
+__all__ = ["RenderedViews", "ViewSettings", "cameras_of", "read_cache", "render_views", "write_cache"]
 
 REMEDY = "delete it and write the cache again, which keeps the finished files"
 
@@ -93,13 +93,18 @@ def viewpoints_of(sample: WorldSample, settings: ViewSettings) -> Viewpoints:
     return settings.cameras.sample(settings.views, rng)
 
 
+def cameras_of(viewpoints: Viewpoints, settings: ViewSettings) -> Cameras:
+    """Cameras that see a scene of the world, of radius 1, as these viewpoints would see it in a ball of the radius."""
+    nearer = replace(viewpoints, distance=viewpoints.distance / settings.radius)
+    return nearer.cameras(settings.size, settings.size)
+
+
 def render_scene(sample: WorldSample, settings: ViewSettings) -> tuple[Tensor, Viewpoints]:
     """All views of a scene as bytes."""
     viewpoints = viewpoints_of(sample, settings)
-    nearer = replace(viewpoints, distance=viewpoints.distance / settings.radius)
     own = sample.draw("own light").chance(settings.own_light)
     light = draw_light(sample.draw("light")) if own else DAYLIGHT
-    seen = see_colors(sample.mesh, nearer.cameras(settings.size, settings.size), light)
+    seen = see_colors(sample.mesh, cameras_of(viewpoints, settings), light)
     rgba = torch.cat([seen.color, seen.mask], dim=-1).permute(0, 3, 1, 2)
     return (rgba * 255).round().to(torch.uint8), viewpoints
 

@@ -1,7 +1,6 @@
 """The mutable state of a judge's training, its step, and its checkpoint, from which it goes on to the bit."""
 
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -12,14 +11,14 @@ from lodestone.evaluation.judge.degrading import degrade
 from lodestone.evaluation.judge.examples import Examples, negative_log_likelihood
 from lodestone.evaluation.judge.network import Judge
 from lodestone.evaluation.judge.settings import JudgeSettings
+from lodestone.optimize.moments import moments, set_moments
 from lodestone.optimize.plain import from_plain, to_plain
-from lodestone.storage import load_tensors, save_tensors
+from lodestone.storage import load_tensors, save_tensors, section
 
 __all__ = ["CHECKPOINT", "JudgeTraining", "has_checkpoint", "learning_rate", "read_settings"]
 
 CHECKPOINT = "training.safetensors"
 WARM_UP = 0.05
-MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 def learning_rate(step: int, settings: JudgeSettings) -> float:
@@ -57,13 +56,8 @@ class JudgeTraining:
 
     def save(self, folder: Path) -> None:
         """Writes a checkpoint, whole or not at all."""
-        moments = {
-            f"optimizer.{key}.{name}": torch.as_tensor(value)
-            for name, p in self.judge.named_parameters()
-            for key, value in self.optimizer.state.get(p, {}).items()
-        }
         network = {f"judge.{name}": tensor for name, tensor in self.judge.state_dict().items()}
-        tensors = {**network, **moments, "generator": self.rng.get_state()}
+        tensors = {**network, **moments("optimizer", self.judge, self.optimizer), "generator": self.rng.get_state()}
         save_tensors(folder / CHECKPOINT, tensors, {"step": self.step, "settings": to_plain(self.settings)})
 
     def restore(self, folder: Path) -> None:
@@ -73,19 +67,12 @@ class JudgeTraining:
         """
         tensors, step, _ = read_checkpoint(folder)
         try:
-            self.judge.load_state_dict(part(tensors, "judge."))
+            self.judge.load_state_dict(section(tensors, "judge"))
         except RuntimeError as error:
             raise SettingError(f"{folder} holds another network: train into another folder") from error
-        for name, p in self.judge.named_parameters():
-            if f"optimizer.step.{name}" in tensors:
-                self.optimizer.state[p] = {key: tensors[f"optimizer.{key}.{name}"] for key in MOMENTS}
+        set_moments("optimizer", self.judge, self.optimizer, tensors)
         self.rng.set_state(tensors["generator"])
         self.step = step
-
-
-def part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Those whose names begin so, without it."""
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def has_checkpoint(folder: Path) -> bool:

@@ -1,7 +1,6 @@
 """Finished scenes as the judge sees them: eight views on white, from which every figure of an asset is made."""
 
 import io
-import re
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,6 +17,7 @@ from lodestone.evaluation.report.figures import Figures
 from lodestone.evaluation.report.judging import Judgement, PictureJudge, Verdict, judge_pictures, understood
 from lodestone.evaluation.report.saturation import saturation
 from lodestone.export.pictures import render_views, to_bytes
+from lodestone.priors.empirical import undress
 from lodestone.rendering.cameras import EvaluationCamera
 from lodestone.scenes.scene import AbstractScene
 
@@ -68,11 +68,9 @@ class JudgedAsset:
 
 
 def named(prompt: str) -> int | None:
-    """The emoji picture with the name that a prompt says, with or without an article; None if there is none."""
-    names = load_emoji().names
-    words = " ".join(prompt.lower().replace(".", " ").split())
-    found = [text for text in (words, re.sub(r"^(?:an?|the) ", "", words)) if text in names]
-    return names.index(found[0]) if found else None
+    """The emoji picture with the name that a prompt says, in whatever dress; None if there is none."""
+    names, subject = load_emoji().names, undress(prompt)
+    return names.index(subject) if subject in names else None
 
 
 def look_at(scene: AbstractScene, camera: EvaluationCamera) -> Views:
