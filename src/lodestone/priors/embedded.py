@@ -21,7 +21,9 @@ from lodestone.priors.denoiser import Prior
 from lodestone.priors.network import NetworkDenoiser, read_scheduler
 from lodestone.prompts.cache import CachedTextEncoder
 from lodestone.prompts.camera import CAMERA_FEATURES, CameraConditioner, CameralessText
-from lodestone.prompts.draft import DRAFT_SIDE, DraftedText, DraftNetwork
+from lodestone.prompts.draft import DRAFT_SIDE, AbstractDraft, DraftedText, DraftNetwork
+from lodestone.prompts.quantization import dequantized
+from lodestone.prompts.solid_draft import SolidDraft
 from lodestone.prompts.text_encoder import MINILM_SHA256, AbstractTextEncoder, TokenStates
 from lodestone.storage import load_tensors
 
@@ -98,15 +100,16 @@ def camera_conditioner(folder: Path, side: int, device: torch.device) -> CameraC
     return CameraConditioner(network, side)
 
 
-def load_draft(path: Path, cameras: int = 0) -> DraftNetwork:
-    """The frozen draft network, which reads so many numbers of a camera, computed in float32.
+def load_draft(path: Path, cameras: int = 0) -> AbstractDraft:
+    """The frozen draft network of a prior that is told a camera by so many numbers, computed in float32.
 
     Raises: SettingError if the file is damaged or holds another network.
     """
     tensors, metadata = load_tensors(path)
     try:
-        network = DraftNetwork(TEXT_WIDTH + cameras, metadata["hidden"])
-        network.load_state_dict(tensors)
+        solid, hidden = metadata.get("solid", False), metadata["hidden"]
+        network = SolidDraft(TEXT_WIDTH, hidden) if solid else DraftNetwork(TEXT_WIDTH + cameras, hidden)
+        network.load_state_dict(dequantized(tensors))
     except (KeyError, TypeError, RuntimeError) as error:
         raise SettingError(f"{path} holds no draft network: export it again or choose another --prior") from error
     return network.eval().requires_grad_(False)

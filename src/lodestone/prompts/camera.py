@@ -7,7 +7,7 @@ A camera is told by numbers without a seam, for azimuth a, elevation e, distance
 The 4 lets eight numbers count beside the 384 of the text: an optimizer that moves all weights alike learns them sooner.
 The seventh says how large things appear: `d tan(f / 2)` is half the height, in world units, of what the picture shows
 at the origin. The last says that a camera is told; where none is, all of them are 0. They stand behind the pooled
-text vector, in what the U-Net adds to its time embedding and in what the draft network reads.
+text vector, in what the U-Net adds to its time embedding; the draft is seen from them.
 """
 
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from lodestone.prompts.conditioning import AbstractCameraConditioner, Conditioning
-from lodestone.prompts.draft import DraftNetwork, draft_channels
+from lodestone.prompts.draft import AbstractDraft, draft_channels
 from lodestone.prompts.text_encoder import AbstractTextEncoder
 from lodestone.rendering.cameras import Viewpoints
 
@@ -57,7 +57,7 @@ class CameralessText(AbstractTextEncoder):
 class CameraConditioner(AbstractCameraConditioner):
     """Puts cameras into rows that tell none: into their pooled vectors, and into what their drafts show."""
 
-    draft: DraftNetwork | None
+    draft: AbstractDraft | None
     """The network that drafts the mean picture of a caption from a camera; None for a prior without drafts."""
     side: int
     """Of the denoiser's latents."""

@@ -4,9 +4,10 @@ At the highest noise the best prediction of a diffusion model is the mean pictur
 small convolutional network is slow to learn: it would have to paint a layout from channel-wise modulation.
 `DraftNetwork` regresses that mean from the sentence embedding; the denoiser receives it, and its mirror image, as
 extra channels. This is a two-part prior as in unCLIP (Ramesh et al. 2022, arXiv 2204.06125), with a 32 x 32 picture in
-the place of an image embedding.
+the place of an image embedding. `lodestone.prompts.solid_draft` is the draft of a prior that knows cameras.
 """
 
+import abc
 from dataclasses import replace
 
 import torch
@@ -18,7 +19,7 @@ from lodestone.arrays import Latents
 from lodestone.prompts.conditioning import Conditioning
 from lodestone.prompts.text_encoder import AbstractTextEncoder
 
-__all__ = ["DRAFT_SIDE", "DraftNetwork", "DraftedText", "draft_channels"]
+__all__ = ["DRAFT_SIDE", "AbstractDraft", "DraftNetwork", "DraftedText", "Residual", "draft_channels"]
 
 DRAFT_SIDE = 32
 """Side of a draft in pixels."""
@@ -37,13 +38,25 @@ class Residual(nn.Module):
         return x + changed
 
 
-class DraftNetwork(nn.Module):
-    """Sentence embedding, and camera if the prior knows cameras, to a 32 x 32 picture on white, in [-1, 1].
+class AbstractDraft(nn.Module, abc.ABC):
+    """Sentence embedding, and camera if the prior knows cameras, to a 32 x 32 picture on white, in [-1, 1]."""
 
-    A perceptron with residual layers, whose last two layers are linear: a picture is a sum of 256 learned ones.
+    @abc.abstractmethod
+    def forward(self, pooled: Float[Tensor, "b dim"]) -> Float[Tensor, "b 3 32 32"]:
+        """The mean picture of each caption, from its camera where one is told."""
+
+    @abc.abstractmethod
+    def squared_error(
+        self, pooled: Float[Tensor, "b dim"], pictures: Float[Tensor, "b 3 32 32"], rng: torch.Generator
+    ) -> Float[Tensor, ""]:
+        """Mean squared distance to pictures, or an unbiased estimate of it, to be made small by training."""
+
+
+class DraftNetwork(AbstractDraft):
+    """A draft that is a sum of 256 learned pictures: a perceptron with residual layers, the last two of them linear.
 
     Args:
-        width: of the embedding with the numbers that tell a camera.
+        width: of the embedding.
         hidden: width of the layers.
     """
 
@@ -54,9 +67,13 @@ class DraftNetwork(nn.Module):
         self.layers = nn.Sequential(nn.Linear(width, hidden), *between, nn.LayerNorm(hidden), nn.SiLU(), *drawn)
 
     def forward(self, pooled: Float[Tensor, "b dim"]) -> Float[Tensor, "b 3 32 32"]:
-        """The mean picture of each caption, from its camera where one is told."""
         drawn: Tensor = self.layers(pooled)
         return drawn.unflatten(1, (3, DRAFT_SIDE, DRAFT_SIDE))
+
+    def squared_error(
+        self, pooled: Float[Tensor, "b dim"], pictures: Float[Tensor, "b 3 32 32"], rng: torch.Generator
+    ) -> Float[Tensor, ""]:
+        return (self(pooled) - pictures).square().mean()
 
 
 def draft_channels(draft: Float[Tensor, "b 3 32 32"], side: int) -> Latents:
@@ -73,7 +90,7 @@ class DraftedText(AbstractTextEncoder):
         side: of the denoiser's latents.
     """
 
-    def __init__(self, inner: AbstractTextEncoder, network: DraftNetwork, side: int) -> None:
+    def __init__(self, inner: AbstractTextEncoder, network: AbstractDraft, side: int) -> None:
         self.inner, self.network, self.side = inner, network.eval().requires_grad_(False), side
 
     def encode(self, texts: list[str]) -> Conditioning:

@@ -10,7 +10,7 @@ from torch.nn.functional import pixel_unshuffle
 
 from lodestone.data.training.mixture import Batch
 from lodestone.data.training.settings import TrainingSettings
-from lodestone.prompts.draft import DraftNetwork, draft_channels
+from lodestone.prompts.draft import AbstractDraft, draft_channels
 
 __all__ = ["LEVELS", "LossMeter", "denoising_losses", "draw_times", "noise_schedule"]
 
@@ -32,7 +32,7 @@ def draw_times(count: int, power: float, rng: torch.Generator) -> Int[Tensor, " 
 
 def denoising_losses(
     unet: Any,
-    draft: DraftNetwork,
+    draft: AbstractDraft,
     batch: Batch,
     alphas_cumprod: Float[Tensor, " 1000"],
     settings: TrainingSettings,

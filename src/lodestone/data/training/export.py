@@ -16,7 +16,8 @@ from lodestone.data.training.denoising import noise_schedule
 from lodestone.data.training.network import new_unet
 from lodestone.data.training.settings import TrainingSettings
 from lodestone.data.training.state import Training
-from lodestone.priors.embedded import INDEX
+from lodestone.priors.embedded import DRAFT, INDEX
+from lodestone.prompts.quantization import quantized
 from lodestone.storage import save_tensors, section, write_text
 
 __all__ = ["export", "export_checkpoint"]
@@ -56,14 +57,20 @@ def write(
         unet.load_state_dict({name: p.cpu() for name, p in average.items()})
         unet.half().save_pretrained(beside / "unet")
         noise_schedule().save_pretrained(beside / "scheduler")
-        half = {name: p.half() for name, p in draft.items()}
-        save_tensors(beside / "draft.safetensors", half, {"hidden": settings.draft_hidden})
+        save_draft(beside / DRAFT, draft, settings)
         card = {"settings": asdict(settings), "steps": step, "losses": losses}
         write_text(beside / "training.json", json.dumps(card, indent=1) + "\n")
         write_text(beside / INDEX, json.dumps(index_of(settings), indent=2) + "\n")
         move(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def save_draft(path: Path, draft: Mapping[str, Tensor], settings: TrainingSettings) -> None:
+    """Pictures in half precision, volumes in eight bits."""
+    solid = settings.camera_features > 0
+    stored = quantized(draft) if solid else {name: p.half() for name, p in draft.items()}
+    save_tensors(path, stored, {"hidden": settings.draft_hidden, "solid": solid})
 
 
 def index_of(settings: TrainingSettings) -> dict[str, object]:

@@ -14,7 +14,8 @@ from lodestone.errors import SettingError
 from lodestone.pretrained import Component
 from lodestone.priors.embedded import check_embedded, embedded_folder
 from lodestone.prompts.camera import CAMERA_FEATURES
-from lodestone.prompts.draft import DRAFT_SIDE, DraftNetwork
+from lodestone.prompts.draft import DRAFT_SIDE, AbstractDraft, DraftNetwork
+from lodestone.prompts.solid_draft import SolidDraft
 
 __all__ = ["Start", "begin_with", "new_draft", "new_unet", "read_start", "unet_configuration"]
 
@@ -51,9 +52,10 @@ def new_unet(settings: TrainingSettings) -> Any:
     return UNet2DConditionModel(**unet_configuration(settings))
 
 
-def new_draft(settings: TrainingSettings) -> DraftNetwork:
-    """A draft network with random weights."""
-    return DraftNetwork(settings.pooled_width, settings.draft_hidden)
+def new_draft(settings: TrainingSettings) -> AbstractDraft:
+    """A draft network with random weights, of volumes if the prior is to know cameras."""
+    kind = SolidDraft if settings.camera_features else DraftNetwork
+    return kind(TEXT_WIDTH, settings.draft_hidden)
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ class TrainingSettings:
     size: int = 64
     """Side of the pictures in pixels."""
     draft_steps: int = 4_000
+    draft_learning_rate: float = 2e-3
     draft_hidden: int = 512
     draft_examples: int = 32_000
     """Pictures drawn from the mixture that the draft network is fitted to."""
@@ -102,6 +103,7 @@ class TrainingSettings:
         for name in SHARES:
             check_range(f"training.{name}", getattr(self, name), 0.0, 1.0)
         check_range("training.ema", self.ema, 0.0, 1.0)
+        check_range("training.draft_learning_rate", self.draft_learning_rate, 0.0, 1.0)
         check_range("training.draft_noise", self.draft_noise, 0.0, 100.0)
         check_range("training.minutes", self.minutes, 0.0, 1e6)
         check_range("training.draft_steps", self.draft_steps, 0, 10**9)

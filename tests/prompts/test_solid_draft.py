@@ -1,0 +1,100 @@
+"""The draft of a prior that knows cameras."""
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import softplus
+
+from lodestone.prompts.camera import CAMERA_FEATURES, camera_features
+from lodestone.prompts.draft import DRAFT_SIDE
+from lodestone.prompts.solid_draft import DENSITY, EMPTINESS, REACH, VOLUME_SIDE, SolidDraft, pixel_rays, see_volume
+from lodestone.rendering.cameras import turntable
+
+AROUND = turntable(4, elevation=20.0, distance=3.0, field_of_view=25.0)
+EVERYWHERE = torch.arange(DRAFT_SIDE**2).expand(4, -1)
+WIDTH = 6
+
+
+@pytest.fixture
+def draft() -> SolidDraft:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return SolidDraft(WIDTH, 16).eval().requires_grad_(False)
+
+
+def pooled(told: list[bool]) -> torch.Tensor:
+    words = torch.randn(1, WIDTH, generator=torch.Generator().manual_seed(1)).expand(len(told), -1)
+    camera = camera_features(AROUND)[: len(told)] * torch.tensor(told)[:, None]
+    return torch.cat([words, camera], dim=1)
+
+
+def filled(density: float, color: float) -> torch.Tensor:
+    volume = torch.full((4, 4, VOLUME_SIDE, VOLUME_SIDE, VOLUME_SIDE), color)
+    volume[:, 0] = density
+    return volume
+
+
+def test_rays_are_those_of_the_cameras() -> None:
+    origin, direction = pixel_rays(camera_features(AROUND), EVERYWHERE)
+    cameras = AROUND.cameras(DRAFT_SIDE, DRAFT_SIDE)
+    torch.testing.assert_close(origin, cameras.camera_to_world[:, :3, 3])
+    seen = cameras.points(torch.ones(4, DRAFT_SIDE, DRAFT_SIDE, 1)).flatten(1, 2)
+    torch.testing.assert_close(origin[:, None] + direction, seen, atol=1e-5, rtol=0)
+
+
+def test_an_empty_volume_is_white() -> None:
+    seen = see_volume(filled(-100.0, -5.0), camera_features(AROUND), EVERYWHERE)
+    torch.testing.assert_close(seen, torch.ones_like(seen))
+
+
+def test_the_middle_of_a_plain_volume_is_its_colour_by_the_law_of_absorption() -> None:
+    """`1 - exp(-sigma L)` of the colour over white, with L the length of the ray in the cube, to a sample's length."""
+    level = turntable(4, elevation=0.0, distance=3.0, field_of_view=25.0)
+    middle = torch.full((4, 1), DRAFT_SIDE**2 // 2 + DRAFT_SIDE // 2)
+    seen = see_volume(filled(-1.0, 0.7), camera_features(level), middle)
+    sigma = DENSITY * float(softplus(torch.tensor(-1.0 + EMPTINESS)))
+    absorbed = 1 - math.exp(-sigma * 2 * REACH)
+    expected = absorbed * (2 / (1 + math.exp(-0.7)) - 1) + 1 - absorbed
+    torch.testing.assert_close(seen, torch.full_like(seen, expected), atol=0.02, rtol=0)
+
+
+def test_what_stands_at_the_front_is_seen_from_the_front_alone() -> None:
+    """A black wall before a colourless, dense cube, on the side of +x."""
+    volume = filled(20.0, 20.0)
+    volume[:, 1:, :, :, -3:] = -20.0
+    front, _, back, _ = see_volume(volume, camera_features(AROUND), EVERYWHERE)
+    middle = DRAFT_SIDE // 2 * (DRAFT_SIDE + 1)
+    assert front[:, middle].max() < -0.9 and back[:, middle].min() > 0.9
+
+
+def test_a_quarter_turn_of_volume_and_camera_changes_nothing() -> None:
+    volume = torch.randn(4, 4, VOLUME_SIDE, VOLUME_SIDE, VOLUME_SIDE, generator=torch.Generator().manual_seed(0))
+    camera = camera_features(AROUND)
+    turned = volume.transpose(3, 4).flip(4)  # x becomes y, y becomes -x
+    one = see_volume(volume, camera, EVERYWHERE)
+    two = see_volume(turned, camera[[1, 2, 3, 0]], EVERYWHERE)
+    torch.testing.assert_close(one, two, atol=1e-4, rtol=0)
+
+
+def test_gradients_agree_with_finite_differences() -> None:
+    volume = torch.randn(1, 4, 3, 3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    camera, pixels = camera_features(AROUND)[:1].double(), torch.tensor([[400, 528, 700]])
+    assert torch.autograd.gradcheck(lambda v: see_volume(v, camera, pixels), volume.requires_grad_())
+
+
+def test_an_untold_camera_gives_a_flat_picture_whatever_stands_beside_it(draft: SolidDraft) -> None:
+    mixed, alone = draft(pooled([True, False, True])), draft(pooled([False]))
+    torch.testing.assert_close(mixed[1:2], alone)
+    torch.testing.assert_close(mixed[[0, 2]], draft(pooled([True, True, True]))[[0, 2]])
+    assert not torch.allclose(mixed[0], mixed[2])
+    assert draft(pooled([])).shape == (0, 3, DRAFT_SIDE, DRAFT_SIDE)
+
+
+def test_the_error_of_some_pixels_is_that_of_all_in_the_mean(draft: SolidDraft) -> None:
+    rows, rng = pooled([True, False, True]), torch.Generator().manual_seed(0)
+    pictures = torch.rand(3, 3, DRAFT_SIDE, DRAFT_SIDE, generator=rng)
+    whole = float((draft(rows) - pictures).square().mean())
+    drawn = torch.stack([draft.squared_error(rows, pictures, rng) for _ in range(100)])
+    assert abs(float(drawn.mean()) - whole) < 5 * float(drawn.std()) / 10
+    assert rows.shape[1] == WIDTH + CAMERA_FEATURES
