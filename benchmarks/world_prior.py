@@ -54,11 +54,11 @@ TRUTH = 10_000
 """Number of the object that stands for the truth: another one than those that assets are compared with."""
 
 
-def captions_of(each):
-    """So many captions of each kind, one kind after the other, so that a part has all of them."""
+def captions_of(each, chosen):
+    """So many captions of each chosen kind, one kind after the other, so that a part has all of them."""
     captions = CAPTIONS.read_text().splitlines()
-    kinds = {kind: [caption for caption in captions if parse(caption).kind is kind] for kind in Kind}
-    rounds = zip_longest(*(kinds[kind][:each] for kind in Kind))
+    kinds = {kind: [caption for caption in captions if parse(caption).kind is kind] for kind in chosen}
+    rounds = zip_longest(*(kinds[kind][:each] for kind in chosen))
     return [caption for some in rounds for caption in some if caption is not None]
 
 
@@ -162,7 +162,9 @@ def work(chosen, results):
     methods = {"truth": ["truth"], "samples": ["samples"], "assets": chosen.methods}[chosen.part]
     rows = [("truth", "truth", "camera")] if chosen.part == "truth" else None
     rows = rows or [(name_of(chosen.prior), method, telling) for method in methods for telling in chosen.telling]
-    captions = captions_of(chosen.each or (20 if chosen.part == "assets" else 100))
+    captions = captions_of(
+        chosen.each or (20 if chosen.part == "assets" else 100), [Kind[name] for name in chosen.kinds]
+    )
     # Caption after caption, so that every row has the same ones when the benchmark is stopped.
     for caption in captions[chosen.first :]:
         for row in rows:
@@ -211,6 +213,9 @@ def main():
     options.add_argument("--methods", nargs="*", default=["sds-gs", "csd-gs", "ssd-gs", "lods-gs-embedding"])
     options.add_argument("--telling", nargs="*", default=["camera", "words"], choices=["camera", "words"])
     options.add_argument("--each", type=int, default=0, help="captions of each kind: 20 for assets, else all")
+    options.add_argument(
+        "--kinds", nargs="*", default=[kind.name for kind in Kind], choices=[kind.name for kind in Kind]
+    )
     options.add_argument("--first", type=int, default=0, help="leave out so many captions")
     options.add_argument("--scale", type=float, default=3.0, help="guidance scale of the samples")
     chosen = options.parse_args()
