@@ -142,12 +142,13 @@ def keep_cell(group, caption, views):
     Image.fromarray(to_bytes(torch.cat(list(small), dim=2).permute(1, 2, 0))).save(path)
 
 
-def contact_sheet(group, captions):
-    """All results of one row of the table."""
-    sheet = Image.new("RGB", (COLUMNS * 4 * CELL, -(-len(captions) // COLUMNS) * CELL), "white")
-    for i, caption in enumerate(captions):
-        if cell(group, caption).exists():
-            sheet.paste(Image.open(cell(group, caption)), (i % COLUMNS * 4 * CELL, i // COLUMNS * CELL))
+def contact_sheet(group):
+    """All results of one row of the table, in the order in which they are made."""
+    cells = [cell(group, caption) for caption in captions_of(100, Kind)]
+    cells = [path for path in cells if path.exists()]
+    sheet = Image.new("RGB", (COLUMNS * 4 * CELL, -(-len(cells) // COLUMNS) * CELL), "white")
+    for i, path in enumerate(cells):
+        sheet.paste(Image.open(path), (i % COLUMNS * 4 * CELL, i // COLUMNS * CELL))
     SHEETS.mkdir(parents=True, exist_ok=True)
     sheet.save(SHEETS / f"{group.replace('/', '-')}.webp", quality=80)
 
@@ -162,9 +163,8 @@ def work(chosen, results):
     methods = {"truth": ["truth"], "samples": ["samples"], "assets": chosen.methods}[chosen.part]
     rows = [("truth", "truth", "camera")] if chosen.part == "truth" else None
     rows = rows or [(name_of(chosen.prior), method, telling) for method in methods for telling in chosen.telling]
-    captions = captions_of(
-        chosen.each or (20 if chosen.part == "assets" else 100), [Kind[name] for name in chosen.kinds]
-    )
+    each = chosen.each or (20 if chosen.part == "assets" else 100)
+    captions = captions_of(each, [Kind[name] for name in chosen.kinds])
     # Caption after caption, so that every row has the same ones when the benchmark is stopped.
     for caption in captions[chosen.first :]:
         for row in rows:
@@ -181,7 +181,7 @@ def work(chosen, results):
             write_text(RESULTS, json.dumps(results, indent=1, sort_keys=True) + "\n")
             print(group, caption, figures, flush=True)
     for row in rows:
-        contact_sheet("/".join(row), captions)
+        contact_sheet("/".join(row))
 
 
 def mean(entries, name, digits=2):
@@ -213,9 +213,8 @@ def main():
     options.add_argument("--methods", nargs="*", default=["sds-gs", "csd-gs", "ssd-gs", "lods-gs-embedding"])
     options.add_argument("--telling", nargs="*", default=["camera", "words"], choices=["camera", "words"])
     options.add_argument("--each", type=int, default=0, help="captions of each kind: 20 for assets, else all")
-    options.add_argument(
-        "--kinds", nargs="*", default=[kind.name for kind in Kind], choices=[kind.name for kind in Kind]
-    )
+    kinds = [kind.name for kind in Kind]
+    options.add_argument("--kinds", nargs="*", default=kinds, choices=kinds)
     options.add_argument("--first", type=int, default=0, help="leave out so many captions")
     options.add_argument("--scale", type=float, default=3.0, help="guidance scale of the samples")
     chosen = options.parse_args()
