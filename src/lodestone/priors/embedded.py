@@ -107,8 +107,7 @@ def load_draft(path: Path, cameras: int = 0) -> AbstractDraft:
     """
     tensors, metadata = load_tensors(path)
     try:
-        solid, hidden = metadata.get("solid", False), metadata["hidden"]
-        network = SolidDraft(TEXT_WIDTH, hidden) if solid else DraftNetwork(TEXT_WIDTH + cameras, hidden)
+        network = (SolidDraft if cameras else DraftNetwork)(TEXT_WIDTH, metadata["hidden"])
         network.load_state_dict(dequantized(tensors))
     except (KeyError, TypeError, RuntimeError) as error:
         raise SettingError(f"{path} holds no draft network: export it again or choose another --prior") from error

@@ -68,9 +68,8 @@ def write(
 
 def save_draft(path: Path, draft: Mapping[str, Tensor], settings: TrainingSettings) -> None:
     """Pictures in half precision, volumes in eight bits."""
-    solid = settings.camera_features > 0
-    stored = quantized(draft) if solid else {name: p.half() for name, p in draft.items()}
-    save_tensors(path, stored, {"hidden": settings.draft_hidden, "solid": solid})
+    stored = quantized(draft) if settings.camera_features else {name: p.half() for name, p in draft.items()}
+    save_tensors(path, stored, {"hidden": settings.draft_hidden})
 
 
 def index_of(settings: TrainingSettings) -> dict[str, object]:
