@@ -19,7 +19,7 @@ from lodestone.evaluation.judge.degrading import clean, degrade
 from lodestone.evaluation.judge.examples import NONE, Answers, Examples, negative_log_likelihood
 from lodestone.evaluation.judge.load import CARD, WEIGHTS, load_judge, packaged_weights, save_judge
 from lodestone.evaluation.judge.measuring import oriented_among, right_category
-from lodestone.evaluation.judge.network import COLOR_NAMES, NOUNS, RELATIONS, Judge, Verdicts, place
+from lodestone.evaluation.judge.network import BLUR, COLOR_NAMES, NOUNS, RELATIONS, Judge, Verdicts, place, soft
 from lodestone.evaluation.judge.quadrants import Quadrant, quadrant_of
 from lodestone.evaluation.judge.relations import relation_is_right
 from lodestone.rendering.cameras import turntable
@@ -261,3 +261,15 @@ def test_left_and_right_are_those_of_the_front(judge):
     verdicts = judge(seen_from("a cat to the left of a red chair", azimuth))
     said = judge.relations(verdicts, "cat", "chair", torch.tensor(azimuth))
     assert relation_is_right(said, Relation.LEFT).all() and not relation_is_right(said, Relation.RIGHT).any()
+
+
+def test_the_judge_looks_through_a_blur_of_the_stated_width() -> None:
+    """A point becomes a Gaussian of that variance and of mass 1; a plain picture stays as it is, to its border."""
+    point = torch.zeros(1, 3, 33, 33)
+    point[:, :, 16, 16] = 1.0
+    seen, at = soft(point)[0, 0], torch.arange(33.0) - 16
+    assert abs(float(seen.sum()) - 1) < 1e-5
+    assert abs(float((seen.sum(0) * at.square()).sum()) - BLUR**2) < 0.05
+    torch.testing.assert_close(seen, seen.mT)
+    plain = torch.full((2, 3, 9, 9), 0.3)
+    torch.testing.assert_close(soft(plain), plain)

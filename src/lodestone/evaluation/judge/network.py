@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, log_softmax
+from torch.nn.functional import conv2d, interpolate, log_softmax, pad
 
 from lodestone.arrays import Images
 from lodestone.data.worlds.captions import Relation
@@ -37,6 +37,8 @@ RELATIONS = tuple(Relation)
 WORDS = 64
 """Length of the learned vector of a category that is asked about, and of what is kept of each place."""
 HIDDEN = 256
+BLUR, REACH = 1.2, 4
+"""Standard deviation and reach, in pixels, of the blur through which it looks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ class Judge(nn.Module):
         self.relation_head = answers(2 * 4 + 2, len(RELATIONS))
 
     def forward(self, images: Images) -> Verdicts:
-        """Looks at pictures in [0, 1] of any square size, resized to 64 x 64 first."""
+        """Looks at pictures in [0, 1] of any square size, resized to 64 x 64 and softened first."""
         joint, features = self.look(images)
         return Verdicts(category=joint.logsumexp(dim=2), quadrant=joint.logsumexp(dim=1), features=features)
 
@@ -101,7 +103,7 @@ class Judge(nn.Module):
         """Log probabilities of category and quadrant together, and the features."""
         if images.shape[-2:] != (SIDE, SIDE):
             images = interpolate(images, (SIDE, SIDE), mode="bilinear", antialias=True)
-        seen = [self.stem(((images - 0.5) / 0.25).contiguous(memory_format=torch.channels_last))]
+        seen = [self.stem(((soft(images) - 0.5) / 0.25).contiguous(memory_format=torch.channels_last))]
         for block in self.blocks:
             seen.append(block(seen[-1]))
         items = self.items(seen[-1]).flatten(2).float().logsumexp(dim=2)
@@ -148,6 +150,15 @@ class Judge(nn.Module):
         """How much of the item is at each place; 1 in all."""
         scores = (self.key(places_of(features)) * self.word(category)[:, None]).sum(dim=2)
         return (scores.float() / WORDS**0.5).softmax(dim=1)
+
+
+def soft(images: Images) -> Images:
+    """A Gaussian blur. Of the truth it hides nothing; of small priors it hides the grain that people look through."""
+    at = torch.arange(-REACH, REACH + 1, device=images.device)
+    weight = torch.exp(-(at / BLUR).square() / 2).to(images)
+    kernel = (weight / weight.sum()).expand(3, 1, 1, -1)
+    across = conv2d(pad(images, (REACH, REACH, 0, 0), mode="replicate"), kernel, groups=3)
+    return conv2d(pad(across, (0, 0, REACH, REACH), mode="replicate"), kernel.mT, groups=3)
 
 
 def answers(width: int, count: int) -> nn.Sequential:
