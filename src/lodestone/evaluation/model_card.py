@@ -35,7 +35,7 @@ CARD = """# Lodestone embedded prior, version {version}
 A text-conditioned pixel-space diffusion model at 64 x 64 in the diffusers folder format: a `UNet2DConditionModel` on
 blocks of {factor} x {factor} pixels moved into channels, which predicts the clean picture, and a small network that
 drafts the mean picture of a caption (`draft.safetensors`), which the U-Net sees as extra channels. Text states come
-from all-MiniLM-L6-v2. {stored}, {megabytes:.1f} MB in all.
+from all-MiniLM-L6-v2. Stored in half precision, drafts in eight bits, {megabytes:.1f} MB in all.
 
 - **Data**: {data}
 - **Training**: {steps} steps of {batch} pictures with `lodestone prior train`, settings in `training.json`. {note}
@@ -65,10 +65,6 @@ KNOWS = {
     "  things one view, turned as in its picture.",
 }
 """By version: a prior that knows cameras is of version 1."""
-STORED = {
-    0: "Stored in half precision",
-    1: "Drafts are volumes seen from the camera. Stored in half precision, drafts in eight bits",
-}
 
 SIDES = """
 From azimuths 0, 45, ..., 315, one sample each: {shown}
@@ -140,7 +136,6 @@ def write_card(folder: Path, note: str = "") -> None:
         version=version,
         data=DATA[version].format(world=settings.get("world_share", 0.0)),
         knows=KNOWS[version],
-        stored=STORED[version],
         factor=settings["space_to_depth"],
         megabytes=weights / 1e6,
         steps=training["steps"],

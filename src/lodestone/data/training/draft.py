@@ -62,8 +62,7 @@ def fit_draft(draft: AbstractDraft, mixture: Mixture, words: Words, settings: Tr
         falling.step()
         recent += (float(loss.detach()) - recent) / min(step + 1, 50)
     draft.requires_grad_(False)
-    if settings.camera_features:
-        draft.load_state_dict(dequantized(quantized(draft.state_dict())))  # as it is stored
+    draft.load_state_dict(dequantized(quantized(draft.state_dict())))  # as it is stored
     return recent
 
 

@@ -24,7 +24,7 @@ __all__ = ["export", "export_checkpoint"]
 
 
 def export(training: Training, folder: Path) -> None:
-    """The averaged network and the draft network in half precision, scheduler, index, settings with the losses."""
+    """The averaged network in half precision, drafts in eight bits, scheduler, index, settings with the losses."""
     draft = dict(training.draft.state_dict())
     write(folder, training.settings, training.average, draft, training.step, training.losses)
 
@@ -57,19 +57,13 @@ def write(
         unet.load_state_dict({name: p.cpu() for name, p in average.items()})
         unet.half().save_pretrained(beside / "unet")
         noise_schedule().save_pretrained(beside / "scheduler")
-        save_draft(beside / DRAFT, draft, settings)
+        save_tensors(beside / DRAFT, quantized(draft), {"hidden": settings.draft_hidden})
         card = {"settings": asdict(settings), "steps": step, "losses": losses}
         write_text(beside / "training.json", json.dumps(card, indent=1) + "\n")
         write_text(beside / INDEX, json.dumps(index_of(settings), indent=2) + "\n")
         move(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-
-
-def save_draft(path: Path, draft: Mapping[str, Tensor], settings: TrainingSettings) -> None:
-    """Pictures in half precision, volumes in eight bits."""
-    stored = quantized(draft) if settings.camera_features else {name: p.half() for name, p in draft.items()}
-    save_tensors(path, stored, {"hidden": settings.draft_hidden})
 
 
 def index_of(settings: TrainingSettings) -> dict[str, object]:
