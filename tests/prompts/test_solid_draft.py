@@ -8,7 +8,16 @@ from torch.nn.functional import softplus
 
 from lodestone.prompts.camera import CAMERA_FEATURES, camera_features
 from lodestone.prompts.draft import DRAFT_SIDE
-from lodestone.prompts.solid_draft import DENSITY, EMPTINESS, REACH, VOLUME_SIDE, SolidDraft, pixel_rays, see_volume
+from lodestone.prompts.solid_draft import (
+    DENSITY,
+    EMPTINESS,
+    REACH,
+    VOLUME_SIDE,
+    Matter,
+    SolidDraft,
+    pixel_rays,
+    see_volume,
+)
 from lodestone.rendering.cameras import turntable
 
 AROUND = turntable(4, elevation=20.0, distance=3.0, field_of_view=25.0)
@@ -24,7 +33,8 @@ def draft() -> SolidDraft:
 
 
 def pooled(told: list[bool]) -> torch.Tensor:
-    words = torch.randn(1, WIDTH, generator=torch.Generator().manual_seed(1)).expand(len(told), -1)
+    vector = torch.randn(1, WIDTH, generator=torch.Generator().manual_seed(1))
+    words = torch.cat([vector, vector, torch.zeros(1, WIDTH + 3)], dim=1).expand(len(told), -1)
     camera = camera_features(AROUND)[: len(told)] * torch.tensor(told)[:, None]
     return torch.cat([words, camera], dim=1)
 
@@ -97,4 +107,59 @@ def test_the_error_of_some_pixels_is_that_of_all_in_the_mean(draft: SolidDraft) 
     whole = float((draft(rows) - pictures).square().mean())
     drawn = torch.stack([draft.squared_error(rows, pictures, rng) for _ in range(100)])
     assert abs(float(drawn.mean()) - whole) < 5 * float(drawn.std()) / 10
-    assert rows.shape[1] == WIDTH + CAMERA_FEATURES
+    assert rows.shape[1] == 3 * WIDTH + 3 + CAMERA_FEATURES
+
+
+def two(first: int, second: int, direction: tuple[float, float, float]) -> torch.Tensor:
+    """What is read of two things from four sides."""
+    vectors = [torch.randn(WIDTH, generator=torch.Generator().manual_seed(seed)) for seed in (9, first, second)]
+    row = torch.cat([*vectors, torch.tensor(direction)]).expand(4, -1)
+    return torch.cat([row, camera_features(AROUND)], dim=1)
+
+
+def test_a_thing_is_the_same_volume_alone_and_in_company(draft: SolidDraft) -> None:
+    """With the other emptied, moved nowhere and not scaled, the picture of two things is that of the first alone."""
+    read = two(1, 2, (0.0, 0.0, 0.0))
+    alone = torch.cat([read[:, WIDTH : 2 * WIDTH]] * 2 + [torch.zeros(4, WIDTH + 3), camera_features(AROUND)], dim=1)
+    draft.placement[2].bias.zero_()
+    draft.placement[2].bias[4] = 100.0  # out of sight
+    torch.testing.assert_close(draft(read), draft(alone))
+
+
+def test_before_anything_is_learned_two_things_stand_as_the_words_say(draft: SolidDraft) -> None:
+    """The second is dense and black, the first is empty: seen from the front it is at the right of "left of"."""
+    second = draft.words(two(1, 2, (0.0, 0.0, 0.0))[:1, 2 * WIDTH : 3 * WIDTH])
+    volumes = torch.full((2, 4, VOLUME_SIDE**3), -30.0)
+    volumes[1, 0] = 30.0
+
+    def volume_of(features: torch.Tensor) -> torch.Tensor:
+        chosen = (features - second).abs().amax(dim=1) < 1e-5
+        return volumes[chosen.long()].unflatten(2, (VOLUME_SIDE, VOLUME_SIDE, VOLUME_SIDE))
+
+    draft.volume_of = volume_of  # type: ignore[method-assign]
+    for direction, side in (((0.0, 1.0, 0.0), "right"), ((0.0, -1.0, 0.0), "left"), ((0.0, 0.0, -1.0), "below")):
+        dark = (draft(two(1, 2, direction))[0] < 0).any(dim=0).float()
+        rows, columns = (dark.sum(dim=axis) for axis in (1, 0))
+        middle = (DRAFT_SIDE - 1) / 2
+        place = {name: float((line * torch.arange(DRAFT_SIDE)).sum() / dark.sum()) - middle
+                 for name, line in (("down", rows), ("across", columns))}  # fmt: skip
+        assert {"right": place["across"] > 3, "left": place["across"] < -3, "below": place["down"] > 3}[side]
+
+
+def test_densities_add_and_colours_are_averaged_by_them() -> None:
+    one = Matter(torch.full((2, 1, 1), 1.0), torch.full((2, 3, 1, 1), -1.0))
+    other = Matter(torch.full((1, 1, 1), 3.0), torch.full((1, 3, 1, 1), 1.0))
+    both = one.joined(torch.tensor([False, True]), other)
+    assert both.density.flatten().tolist() == [1.0, 4.0]
+    torch.testing.assert_close(both.color[:, 0].flatten(), torch.tensor([-1.0, 0.5]))
+
+
+def test_a_caption_is_read_as_the_whole_its_things_and_their_direction() -> None:
+    numbers: dict[str, float] = {"": 0.0}
+
+    def embed(texts: list[str]) -> torch.Tensor:
+        return torch.tensor([[numbers.setdefault(text, float(len(numbers)))] for text in texts])
+
+    read = SolidDraft.read(["a photo of a cat behind a red car", "two lemons"], embed)
+    assert list(numbers) == ["", "a cat behind a red car", "two lemons", "a cat", "a red car"]
+    assert read.tolist() == [[1.0, 3.0, 4.0, 1.0, 0.0, 0.0], [2.0, 2.0, 0.0, 0.0, 0.0, 0.0]]

@@ -20,7 +20,7 @@ from lodestone.priors.autoencoder import SpaceToDepth
 from lodestone.priors.denoiser import Prior
 from lodestone.priors.network import NetworkDenoiser, read_scheduler
 from lodestone.prompts.cache import CachedTextEncoder
-from lodestone.prompts.camera import CAMERA_FEATURES, CameraConditioner, CameralessText
+from lodestone.prompts.camera import CAMERA_FEATURES, CameraConditioner, SpokenCamera
 from lodestone.prompts.draft import DRAFT_SIDE, AbstractDraft, DraftedText, DraftNetwork
 from lodestone.prompts.quantization import dequantized
 from lodestone.prompts.solid_draft import SolidDraft
@@ -82,10 +82,10 @@ def text_encoder(folder: Path, length: int, side: int, cameras: int) -> tuple[st
     """The identity of the text encoder for latents of a side and so many numbers of a camera, and what builds it."""
     identity, draft = f"minilm {MINILM_SHA256} tokens {length}", folder / DRAFT
     if cameras:
-        identity = f"{identity} camera {cameras}"
+        identity = f"{identity} spoken camera {cameras}"
 
     def words() -> AbstractTextEncoder:
-        return CameralessText(TokenStates(length)) if cameras else TokenStates(length)
+        return SpokenCamera(TokenStates(length)) if cameras else TokenStates(length)
 
     if not draft.exists():
         return identity, words

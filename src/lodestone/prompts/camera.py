@@ -17,12 +17,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import pad
 
+from lodestone.prompts.caption_parts import without_view
 from lodestone.prompts.conditioning import AbstractCameraConditioner, Conditioning
 from lodestone.prompts.draft import AbstractDraft, draft_channels
 from lodestone.prompts.text_encoder import AbstractTextEncoder
 from lodestone.rendering.cameras import Viewpoints
 
-__all__ = ["CAMERA_FEATURES", "CameraConditioner", "CameralessText", "camera_features"]
+__all__ = ["CAMERA_FEATURES", "SPOKEN", "CameraConditioner", "SpokenCamera", "camera_features"]
 
 CAMERA_FEATURES = 8
 """Numbers that tell a camera."""
@@ -37,8 +38,19 @@ def camera_features(viewpoints: Viewpoints) -> Float[Tensor, "v 8"]:
     return SCALE * torch.stack(numbers, dim=-1)
 
 
-class CameralessText(AbstractTextEncoder):
-    """Adds to what another text encoder says that no camera is told.
+SPOKEN = Viewpoints(
+    azimuth=torch.tensor([0.0, 90.0, 180.0, 0.0]),
+    elevation=torch.tensor([15.0, 15.0, 15.0, 60.0]),
+    distance=torch.full((4,), 3.1),
+    field_of_view=torch.full((4,), 26.0),
+)
+"""The camera that the words for each `Direction` mean: the middle of the direction, and of the world's views."""
+
+
+class SpokenCamera(AbstractTextEncoder):
+    """Reads words for a view, such as ", back view", as a camera; where there are none, no camera is told.
+
+    The words themselves are not said to the inner encoder. A side view is that of azimuth 90.
 
     Args:
         inner: an encoder with a pooled vector.
@@ -48,9 +60,12 @@ class CameralessText(AbstractTextEncoder):
         self.inner = inner
 
     def encode(self, texts: list[str]) -> Conditioning:
-        words = self.inner.encode(texts)
+        plain, views = zip(*map(without_view, texts), strict=True)
+        words = self.inner.encode(list(plain))
         assert words.pooled is not None
-        return replace(words, pooled=pad(words.pooled, (0, CAMERA_FEATURES)))
+        cameras = pad(camera_features(SPOKEN), (0, 0, 0, 1)).to(words.pooled)
+        rows = torch.tensor([len(cameras) - 1 if view is None else view.value for view in views])
+        return replace(words, pooled=torch.cat([words.pooled, cameras[rows]], dim=1))
 
 
 @dataclass(frozen=True)
@@ -70,5 +85,6 @@ class CameraConditioner(AbstractCameraConditioner):
         if self.draft is None:
             return replace(rows, pooled=pooled)
         weight = next(self.draft.parameters())
-        drawn = self.draft(pooled.to(weight))
+        assert rows.draft_words is not None
+        drawn = self.draft(torch.cat([rows.draft_words, camera], dim=1).to(weight))
         return replace(rows, pooled=pooled, picture=draft_channels(drawn, self.side).to(pooled))

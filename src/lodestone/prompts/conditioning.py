@@ -24,6 +24,8 @@ class Conditioning:
     tokens: Float[Tensor, "b length dim"]
     pooled: Float[Tensor, "b dim_pooled"] | None = None
     picture: Float[Tensor, "b c h w"] | None = None
+    draft_words: Float[Tensor, "b dim_draft"] | None = None
+    """What the draft in `picture` is made from, see `lodestone.prompts.draft.AbstractDraft.read`."""
     time_offset: Float[Tensor, "b dim_time"] | None = None
     """Added to the time embedding: a learned camera embedding (VSD)."""
     adapter_scale: Float[Tensor, "b parts"] | None = None

@@ -8,6 +8,7 @@ the place of an image embedding. `lodestone.prompts.solid_draft` is the draft of
 """
 
 import abc
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -19,8 +20,10 @@ from lodestone.arrays import Latents
 from lodestone.prompts.conditioning import Conditioning
 from lodestone.prompts.text_encoder import AbstractTextEncoder
 
-__all__ = ["DRAFT_SIDE", "AbstractDraft", "DraftNetwork", "DraftedText", "Residual", "draft_channels"]
+__all__ = ["DRAFT_SIDE", "AbstractDraft", "DraftNetwork", "DraftedText", "Embedding", "Residual", "draft_channels"]
 
+Embedding = Callable[[list[str]], Float[Tensor, "n dim"]]
+"""Texts to sentence embeddings."""
 DRAFT_SIDE = 32
 """Side of a draft in pixels."""
 
@@ -39,15 +42,28 @@ class Residual(nn.Module):
 
 
 class AbstractDraft(nn.Module, abc.ABC):
-    """Sentence embedding, and camera if the prior knows cameras, to a 32 x 32 picture on white, in [-1, 1]."""
+    """What it reads of captions, and camera if the prior knows cameras, to a 32 x 32 picture on white, in [-1, 1].
+
+    Args:
+        width: of a sentence embedding.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    @staticmethod
+    def read(captions: list[str], embed: Embedding) -> Float[Tensor, "b dim_draft"]:
+        """What the network reads of captions: their sentence embeddings, which are zero for the empty text."""
+        return embed(captions)
 
     @abc.abstractmethod
-    def forward(self, pooled: Float[Tensor, "b dim"]) -> Float[Tensor, "b 3 32 32"]:
-        """The mean picture of each caption, from its camera where one is told."""
+    def forward(self, read: Float[Tensor, "b dim"]) -> Float[Tensor, "b 3 32 32"]:
+        """The mean picture of each caption, from its camera where one is told behind what is read."""
 
     @abc.abstractmethod
     def squared_error(
-        self, pooled: Float[Tensor, "b dim"], pictures: Float[Tensor, "b 3 32 32"], rng: torch.Generator
+        self, read: Float[Tensor, "b dim"], pictures: Float[Tensor, "b 3 32 32"], rng: torch.Generator
     ) -> Float[Tensor, ""]:
         """Mean squared distance to pictures, or an unbiased estimate of it, to be made small by training."""
 
@@ -61,19 +77,19 @@ class DraftNetwork(AbstractDraft):
     """
 
     def __init__(self, width: int = 384, hidden: int = 512) -> None:
-        super().__init__()
+        super().__init__(width)
         between = [Residual(hidden) for _ in range(3)]
         drawn = nn.Linear(hidden, hidden // 2), nn.Linear(hidden // 2, 3 * DRAFT_SIDE**2)
         self.layers = nn.Sequential(nn.Linear(width, hidden), *between, nn.LayerNorm(hidden), nn.SiLU(), *drawn)
 
-    def forward(self, pooled: Float[Tensor, "b dim"]) -> Float[Tensor, "b 3 32 32"]:
-        drawn: Tensor = self.layers(pooled)
+    def forward(self, read: Float[Tensor, "b dim"]) -> Float[Tensor, "b 3 32 32"]:
+        drawn: Tensor = self.layers(read)
         return drawn.unflatten(1, (3, DRAFT_SIDE, DRAFT_SIDE))
 
     def squared_error(
-        self, pooled: Float[Tensor, "b dim"], pictures: Float[Tensor, "b 3 32 32"], rng: torch.Generator
+        self, read: Float[Tensor, "b dim"], pictures: Float[Tensor, "b 3 32 32"], rng: torch.Generator
     ) -> Float[Tensor, ""]:
-        return (self(pooled) - pictures).square().mean()
+        return (self(read) - pictures).square().mean()
 
 
 def draft_channels(draft: Float[Tensor, "b 3 32 32"], side: int) -> Latents:
@@ -96,8 +112,14 @@ class DraftedText(AbstractTextEncoder):
     def encode(self, texts: list[str]) -> Conditioning:
         words = self.inner.encode(texts)
         assert words.pooled is not None
+        read = self.network.read(texts, self.embed)
         # One row at a time: a batched product could give a text other bits beside other neighbours.
-        drafts = torch.cat(
-            [self.network(row[None]) * float(bool(text)) for row, text in zip(words.pooled, texts, strict=True)]
-        )
-        return replace(words, picture=draft_channels(drafts, self.side))
+        rows = torch.cat([read, words.pooled[:, self.network.width :]], dim=1).split(1)
+        drafts = torch.cat([self.network(row) * float(bool(text)) for row, text in zip(rows, texts, strict=True)])
+        return replace(words, picture=draft_channels(drafts, self.side), draft_words=read)
+
+    def embed(self, texts: list[str]) -> Float[Tensor, "n dim"]:
+        """The sentence embeddings alone."""
+        pooled = self.inner.encode(texts).pooled
+        assert pooled is not None
+        return pooled[:, : self.network.width]

@@ -170,8 +170,8 @@ def test_the_loss_is_the_weighted_error_of_the_clean_picture():
             return Result
 
     bar = torch.linspace(0.999, 0.001, 1000)
-    batch = Batch(torch.full((6, 3, 32, 32), 0.5), torch.zeros(6, 16, 384), torch.zeros(6, 384), torch.ones(6),
-                  torch.zeros(6, dtype=torch.bool))  # fmt: skip
+    batch = Batch(torch.full((6, 3, 32, 32), 0.5), torch.zeros(6, 16, 384), torch.zeros(6, 384), torch.zeros(6, 384),
+                  torch.ones(6), torch.zeros(6, dtype=torch.bool))  # fmt: skip
     losses, t = denoising_losses(Zeros(), new_draft(EMOJI), batch, bar, EMOJI, torch.Generator().manual_seed(0))
     torch.testing.assert_close(losses, 0.25 * (1 / (1 - bar[t])).clamp(max=5))
 
@@ -190,7 +190,7 @@ def test_a_mirrored_picture_comes_with_a_mirrored_draft():
 
     pooled = torch.randn(1, 384, generator=torch.Generator().manual_seed(0)).expand(2, -1)
     batch = Batch(
-        torch.zeros(2, 3, 32, 32), torch.zeros(2, 16, 384), pooled, torch.ones(2), torch.tensor([False, True])
+        torch.zeros(2, 3, 32, 32), torch.zeros(2, 16, 384), pooled, pooled, torch.ones(2), torch.tensor([False, True])
     )
     with torch.no_grad():
         denoising_losses(Watch(), new_draft(EMOJI), batch, torch.rand(1000), EMOJI, torch.Generator().manual_seed(0))

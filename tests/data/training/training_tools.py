@@ -4,6 +4,7 @@ import hashlib
 
 import torch
 
+from lodestone.data.training.mixture import Words
 from lodestone.data.training.settings import TrainingSettings
 
 CPU = torch.device("cpu")
@@ -14,9 +15,12 @@ EMOJI = TrainingSettings(
 )  # fmt: skip
 
 
-def words(texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
+def states(texts: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
     """A pure function of each text, of MiniLM's shapes."""
     seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big") for text in texts]
     rows = [torch.randn(17, 384, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    states = torch.stack(rows)
-    return states[:, :16], states[:, 16]
+    stacked = torch.stack(rows)
+    return stacked[:, :16], stacked[:, 16]
+
+
+words = Words(states)

@@ -44,7 +44,7 @@ def denoising_losses(
     t = draw_times(len(clean), settings.time_power, rng).to(clean.device)
     alpha_bar = alphas_cumprod[t][:, None, None, None]
     noisy = alpha_bar.sqrt() * clean + (1 - alpha_bar).sqrt() * noise
-    drawn = draft(batch.pooled)
+    drawn = draft(batch.draft_read)
     drawn = torch.where(batch.mirrored[:, None, None, None], drawn.flip(-1), drawn)
     picture = draft_channels(drawn, clean.shape[-1]) * batch.kept[:, None, None, None]
     inputs = torch.cat([noisy, picture], dim=1).contiguous(memory_format=torch.channels_last)

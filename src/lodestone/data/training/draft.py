@@ -5,7 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from lodestone.data.training.mixture import Mixture, Words, white
+from lodestone.data.training.mixture import Batch, Mixture, Words, white
+from lodestone.data.training.network import draft_kind
 from lodestone.data.training.settings import TEXT_WIDTH, TrainingSettings
 from lodestone.prompts.draft import DRAFT_SIDE, AbstractDraft
 from lodestone.prompts.quantization import dequantized, quantized
@@ -13,29 +14,19 @@ from lodestone.prompts.quantization import dequantized, quantized
 __all__ = ["draft_error", "draft_examples", "fit_draft"]
 
 BATCH = 256
-CPU = torch.device("cpu")
 
 
 @torch.no_grad()
 def draft_examples(
     mixture: Mixture, count: int, words: Words, rng: torch.Generator
 ) -> tuple[Float[Tensor, "n dim"], Float[Tensor, "n 3 32 32"]]:
-    """What the draft network reads, and the small white pictures that it is to draw; the latter in half precision."""
-    texts, cameras, targets = [], [], []
+    """What the draft network reads, and the small white pictures that it is to draw; both in half precision."""
+    kind, read, targets = draft_kind(mixture.settings), [], []
     for start in range(0, count, BATCH):
         drawn = mixture.draw(min(BATCH, count - start), rng, plain=True)
-        texts += drawn.texts
-        cameras.append(drawn.camera)
         targets.append(interpolate(white(drawn.rgba), size=DRAFT_SIDE, mode="area").half())
-    return torch.cat([pooled(texts, words), torch.cat(cameras)], dim=1), torch.cat(targets)
-
-
-def pooled(texts: list[str], words: Words) -> Float[Tensor, "n dim"]:
-    """The text vectors; of what is said several times once."""
-    different = list(dict.fromkeys(texts))
-    parts = [words(different[start : start + BATCH])[1].to(CPU) for start in range(0, len(different), BATCH)]
-    place = {text: row for row, text in enumerate(different)}
-    return torch.cat(parts)[[place[text] for text in texts]]
+        read.append(torch.cat([kind.read(drawn.texts, words.embed), drawn.camera], dim=1).half())
+    return torch.cat(read), torch.cat(targets)
 
 
 def fit_draft(draft: AbstractDraft, mixture: Mixture, words: Words, settings: TrainingSettings) -> float:
@@ -48,14 +39,12 @@ def fit_draft(draft: AbstractDraft, mixture: Mixture, words: Words, settings: Tr
     rng = torch.Generator().manual_seed(settings.seed)
     device = next(draft.parameters()).device
     known, targets = (part.to(device) for part in draft_examples(mixture, settings.draft_examples, words, rng))
-    cameras = known.shape[1] - TEXT_WIDTH
     optimizer = torch.optim.Adam(draft.parameters(), lr=settings.draft_learning_rate)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, settings.draft_steps))
     recent = 0.0
     for step in range(settings.draft_steps):
         chosen = torch.randint(len(known), (BATCH,), generator=rng).to(device)
-        blur = settings.draft_noise * torch.randn(BATCH, TEXT_WIDTH, generator=rng).to(device)
-        loss = draft.squared_error(known[chosen] + pad(blur, (0, cameras)), targets[chosen].float(), rng)
+        loss = draft.squared_error(blurred(known[chosen].float(), settings, rng), targets[chosen].float(), rng)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -66,7 +55,15 @@ def fit_draft(draft: AbstractDraft, mixture: Mixture, words: Words, settings: Tr
     return recent
 
 
+def blurred(read: Float[Tensor, "b dim"], settings: TrainingSettings, rng: torch.Generator) -> Float[Tensor, "b dim"]:
+    """With noise on the embeddings of what is said; directions and cameras stay."""
+    width = read.shape[1] // TEXT_WIDTH * TEXT_WIDTH
+    noise = settings.draft_noise * torch.randn(len(read), width, generator=rng).to(read)
+    return read + pad(noise * (read[:, :width] != 0), (0, read.shape[1] - width))
+
+
 @torch.no_grad()
-def draft_error(draft: AbstractDraft, pooled: Float[Tensor, "b dim"], pictures: Float[Tensor, "b 3 h w"]) -> float:
+def draft_error(draft: AbstractDraft, batch: Batch) -> float:
     """Mean squared error of the drafts of some pictures on white."""
-    return float((draft(pooled) - interpolate(pictures, size=DRAFT_SIDE, mode="area")).square().mean())
+    small = interpolate(batch.pictures, size=DRAFT_SIDE, mode="area")
+    return float((draft(batch.draft_read) - small).square().mean())

@@ -1,20 +1,37 @@
 """The mixture of data sets, and the batches that are drawn from it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from lodestone.data.training.settings import TrainingSettings
+from lodestone.data.training.network import draft_kind
+from lodestone.data.training.settings import TEXT_WIDTH, TrainingSettings
 from lodestone.data.training.sources import AbstractSource, Drawn, EmojiSource, WorldSource, open_world
 from lodestone.prompts.text_encoder import MiniLM
 
 __all__ = ["Batch", "Mixture", "Words", "batch_of", "open_mixture", "read_words", "white"]
 
-Words = Callable[[list[str]], tuple[Tensor, Tensor]]
-"""Token states and pooled vectors of texts."""
+
+@dataclass(frozen=True)
+class Words:
+    """The text encoder, which computes a sentence embedding once."""
+
+    condition: Callable[[list[str]], tuple[Tensor, Tensor]]
+    """Token states and pooled vectors of texts."""
+    known: dict[str, Tensor] = field(default_factory=dict)
+
+    def embed(self, texts: list[str]) -> Float[Tensor, "n dim"]:
+        """Pooled vectors on the CPU, zero for the empty text.
+
+        Each text is encoded alone: a batched product could give it other bits beside other neighbours.
+        """
+        for text in texts:
+            if text not in self.known:
+                self.known[text] = self.condition([text])[1][0].cpu() * float(bool(text))
+        return torch.stack([self.known[text] for text in texts])
 
 
 @dataclass(frozen=True)
@@ -25,21 +42,28 @@ class Batch:
     tokens: Float[Tensor, "b length dim"]
     pooled: Float[Tensor, "b dim_pooled"]
     """The pooled text vector, and behind it the camera."""
+    draft_words: Float[Tensor, "b dim_draft"]
+    """What the draft network reads of the captions."""
     kept: Float[Tensor, " b"]
     """0 where nothing is told, 1 elsewhere."""
     mirrored: Bool[Tensor, " b"]
 
     def map(self, function: Callable[[Tensor], Tensor]) -> "Batch":
         """Applies `function` to every tensor."""
-        parts = (self.pictures, self.tokens, self.pooled, self.kept, self.mirrored)
+        parts = (self.pictures, self.tokens, self.pooled, self.draft_words, self.kept, self.mirrored)
         return Batch(*(function(part) for part in parts))
+
+    @property
+    def draft_read(self) -> Float[Tensor, "b dim_read"]:
+        """What the draft network reads of captions and cameras."""
+        return torch.cat([self.draft_words, self.pooled[:, TEXT_WIDTH:]], dim=1)
 
 
 def read_words(length: int, device: torch.device) -> Words:
     """The text encoder of the embedded prior, on a device."""
     encoder = MiniLM.load()
     placed = MiniLM(encoder.model.to(device), lambda texts, **how: encoder.tokenizer(texts, **how).to(device))
-    return lambda texts: placed.condition(texts, length)
+    return Words(lambda texts: placed.condition(texts, length))
 
 
 def over(rgba: Float[Tensor, "b 4 h w"], background: Float[Tensor, "b 3"]) -> Float[Tensor, "b 3 h w"]:
@@ -53,13 +77,17 @@ def white(rgba: Float[Tensor, "b 4 h w"]) -> Float[Tensor, "b 3 h w"]:
 
 
 def batch_of(
-    drawn: Drawn, pictures: Float[Tensor, "b 3 h w"], kept: Float[Tensor, " b"], words: Words, device: torch.device
+    drawn: Drawn,
+    pictures: Float[Tensor, "b 3 h w"],
+    kept: Float[Tensor, " b"],
+    words: Words,
+    settings: TrainingSettings,
 ) -> Batch:
-    """A batch of pictures with what is said of those that are kept, on a device."""
-    tokens, text = (part.to(device) for part in words(drawn.texts))
-    kept = kept.to(device)
-    pooled = torch.cat([text, drawn.camera.to(text)], dim=1) * kept[:, None]
-    return Batch(pictures.to(device), tokens * kept[:, None, None], pooled, kept, drawn.mirrored.to(device))
+    """A batch of pictures with what is said of those that are kept, on the CPU."""
+    tokens, text = (part.cpu() for part in words.condition(drawn.texts))
+    pooled = torch.cat([text, drawn.camera], dim=1) * kept[:, None]
+    draft_words = draft_kind(settings).read(drawn.texts, words.embed) * kept[:, None]
+    return Batch(pictures, tokens * kept[:, None, None], pooled, draft_words, kept, drawn.mirrored)
 
 
 @dataclass(frozen=True)
@@ -84,7 +112,8 @@ class Mixture:
         is_white = torch.rand(count, 1, generator=rng) < self.settings.white_share
         background = torch.where(is_white, torch.ones(count, 3), torch.rand(count, 3, generator=rng))
         kept = (torch.rand(count, generator=rng) >= self.settings.caption_drop).float()
-        return batch_of(drawn, over(drawn.rgba, background), kept, words, device)
+        batch = batch_of(drawn, over(drawn.rgba, background), kept, words, self.settings)
+        return batch.map(lambda part: part.to(device))
 
 
 def open_mixture(settings: TrainingSettings) -> Mixture:

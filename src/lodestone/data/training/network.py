@@ -17,7 +17,7 @@ from lodestone.prompts.camera import CAMERA_FEATURES
 from lodestone.prompts.draft import DRAFT_SIDE, AbstractDraft, DraftNetwork
 from lodestone.prompts.solid_draft import SolidDraft
 
-__all__ = ["Start", "begin_with", "new_draft", "new_unet", "read_start", "unet_configuration"]
+__all__ = ["Start", "begin_with", "draft_kind", "new_draft", "new_unet", "read_start", "unet_configuration"]
 
 WIDENED = "class_embedding.linear_1.weight"
 """Has a column for each number that tells a camera."""
@@ -52,10 +52,14 @@ def new_unet(settings: TrainingSettings) -> Any:
     return UNet2DConditionModel(**unet_configuration(settings))
 
 
+def draft_kind(settings: TrainingSettings) -> type[SolidDraft] | type[DraftNetwork]:
+    """Which draft network the prior has: one of volumes if it is to know cameras."""
+    return SolidDraft if settings.camera_features else DraftNetwork
+
+
 def new_draft(settings: TrainingSettings) -> AbstractDraft:
-    """A draft network with random weights, of volumes if the prior is to know cameras."""
-    kind = SolidDraft if settings.camera_features else DraftNetwork
-    return kind(TEXT_WIDTH, settings.draft_hidden)
+    """A draft network with random weights."""
+    return draft_kind(settings)(TEXT_WIDTH, settings.draft_hidden)
 
 
 @dataclass(frozen=True)

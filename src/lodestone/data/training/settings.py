@@ -20,7 +20,6 @@ SHARES = (
     "solid_share",
     "white_share",
     "world_share",
-    "word_share",
     "camera_drop",
     "emoji_camera",
     "colorless_share",
@@ -64,14 +63,12 @@ class TrainingSettings:
     """Share of white backgrounds; the others are plain random colours."""
     world_share: float = 0.7
     """Share of views of the world in the mixture."""
-    word_share: float = 0.3
-    """Share of the world's captions that also say the view (", back view"); half of these tell the camera."""
     camera_drop: float = 0.1
-    """Share of the other views whose cameras are not told."""
+    """Share of the views of the world whose cameras are not told."""
     emoji_camera: float = 0.3
     """Share of the emoji of which the world has no category that come with a camera drawn at random."""
-    colorless_share: float = 0.2
-    """Share of the world's captions that say no colours."""
+    colorless_share: float = 0.5
+    """Share of the captions that say no colours, among those of things in the colour that is typical of them."""
     channels: tuple[int, ...] = (64, 128, 256)
     space_to_depth: int = 4
     size: int = 64

@@ -61,9 +61,10 @@ def samples(
 ) -> Float[Tensor, "b 3 h w"]:
     """One sample for each text and camera, all of the same noise in every call."""
     settings = training.settings
-    tokens, pooled = (part.to(training.device) for part in words(texts))
+    tokens, pooled = (part.to(training.device) for part in words.condition(texts))
     pooled = torch.cat([pooled, camera.to(pooled)], dim=1)
-    picture = draft_channels(training.draft(pooled), settings.side)
+    read = torch.cat([training.draft.read(texts, words.embed), camera], dim=1)
+    picture = draft_channels(training.draft(read.to(pooled)), settings.side)
     positive = Conditioning(tokens=tokens, pooled=pooled, picture=picture)
     told = ConditioningSet(positive=positive, null=positive.map(torch.zeros_like))
     schedule = NoiseSchedule.from_alphas_cumprod(training.alphas_cumprod.cpu())

@@ -18,10 +18,10 @@ from lodestone.data.training.settings import TrainingSettings
 from lodestone.data.worlds.cache import RenderedViews, ViewSettings, read_cache
 from lodestone.data.worlds.captions import Attributes, plain_caption
 from lodestone.data.worlds.requests import nouns
+from lodestone.data.worlds.typical_colors import has_typical_colors
 from lodestone.data.worlds.world import is_held_out
 from lodestone.errors import SettingError
 from lodestone.prompts.camera import camera_features
-from lodestone.prompts.view_dependent import ViewWording
 from lodestone.rendering.cameras import Viewpoints
 
 __all__ = ["AbstractSource", "Drawn", "EmojiSource", "WorldSource", "augment", "open_world", "premultiplied"]
@@ -160,22 +160,24 @@ class WorldSource(AbstractSource):
         variants = torch.randint(1, self.settings.caption_variants + 1, (count,), generator=rng)
         variants = variants.masked_fill(rand() < 0.5, 0)
         viewpoints = viewpoints_of(self.views, scene, view)
-        worded = rand() < self.settings.word_share
-        told = rand() >= torch.where(worded, 0.5, self.settings.camera_drop)
-        words = ViewWording().direction(viewpoints).masked_fill(~worded, len(SUFFIXES) - 1).tolist()
+        told = rand() >= self.settings.camera_drop
         colorless = (rand() < self.settings.colorless_share).tolist()
         texts = [
-            self.text(row, variant, colorless=bare) + SUFFIXES[word]
-            for row, variant, bare, word in zip(scene.tolist(), variants.tolist(), colorless, words, strict=True)
+            self.text(row, variant, colorless=bare)
+            for row, variant, bare in zip(scene.tolist(), variants.tolist(), colorless, strict=True)
         ]
         rgba = premultiplied(self.views.rgba[scene, view].float() / 255)
         camera = camera_features(viewpoints) * told[:, None]
         return Drawn(rgba, texts, camera, torch.zeros(count, dtype=torch.bool))
 
     def text(self, row: int, variant: int, *, colorless: bool = False) -> str:
-        """A way to say the caption; number 0 is the plain one. Colours are said if the caption without is held out."""
+        """A way to say the caption; number 0 is the plain one.
+
+        Colours are said unless they are those that the things have if nobody says one; a caption without colours means
+        these, not the mean of all. They are said as well if the caption without is held out.
+        """
         bare = without_colors(self.views.attributes[row])
-        if colorless and not is_held_out(bare):
+        if colorless and has_typical_colors(self.views.attributes[row]) and not is_held_out(bare):
             return plain_caption(bare)
         return self.views.paraphrase(row, variant) if variant else self.views.caption(row)
 
@@ -183,10 +185,6 @@ class WorldSource(AbstractSource):
 def without_colors(attributes: Attributes) -> Attributes:
     """The same things of any colour."""
     return replace(attributes, items=tuple(replace(item, color=None) for item in attributes.items))
-
-
-SUFFIXES = (*ViewWording().word(""), "")
-"""What a caption says of the view: by `Direction`, and nothing."""
 
 
 def viewpoints_of(views: RenderedViews, scene: Tensor, view: Tensor) -> Viewpoints:

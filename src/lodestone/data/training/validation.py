@@ -41,7 +41,8 @@ class HeldOut:
         rgba = premultiplied(views.rgba.flatten(0, 1).float() / 255)
         texts = [views.caption(row) for row in range(len(views)) for _ in range(2)]
         drawn = Drawn(rgba, texts, camera_features(viewpoints), torch.zeros(len(rgba), dtype=torch.bool))
-        return cls(batch_of(drawn, white(rgba), torch.ones(len(rgba)), words, device))
+        batch = batch_of(drawn, white(rgba), torch.ones(len(rgba)), words, settings)
+        return cls(batch.map(lambda part: part.to(device)))
 
     @property
     def without_cameras(self) -> Batch:
@@ -58,7 +59,7 @@ class HeldOut:
             "validation": round(told.mean, 6),
             "validation_by_noise": told.by_noise,
             "validation_without_cameras": round(untold.mean, 6),
-            "draft_error": round(draft_error(training.draft, self.batch.pooled, self.batch.pictures), 6),
+            "draft_error": round(draft_error(training.draft, self.batch), 6),
         }
 
     def losses(self, training: Training, network: Any, batch: Batch) -> LossMeter:

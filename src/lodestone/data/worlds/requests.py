@@ -10,11 +10,10 @@ from lodestone.data.worlds.draw import Draw
 from lodestone.data.worlds.scenes import Request, Wanted
 from lodestone.data.worlds.surroundings import SURROUNDINGS
 from lodestone.errors import SettingError
+from lodestone.prompts.caption_parts import without_frame
 
 __all__ = ["nouns", "parse"]
 
-LEADING = re.compile(r"^(?:a|an|one) (?:3d render|dslr photo|photo|picture|image) of ")
-TRAILING = re.compile(r",? 3d asset$")
 RELATIONS = {
     "to the left of": Relation.LEFT,
     "to the right of": Relation.RIGHT,
@@ -38,7 +37,7 @@ def parse(text: str) -> Request:
     Raises: SettingError if it names a category, a colour or a place that is not of this world.
     """
     words = " ".join(text.lower().replace(".", " ").split())
-    words = TRAILING.sub("", LEADING.sub("", words))
+    words = without_frame(words)
     for place in SURROUNDINGS:
         if words.endswith(" " + place):
             return Request(items=(wanted(words.removesuffix(" " + place)),), surroundings=place)
