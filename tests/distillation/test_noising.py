@@ -20,7 +20,7 @@ from lodestone.errors import SettingError
 from lodestone.priors.analytic import GaussianMixture, component_conditioning
 from lodestone.priors.guidance import guided
 from lodestone.priors.noise import NoiseSchedule
-from lodestone.prompts.conditioning import ConditioningSet, Surface
+from lodestone.prompts.conditioning import ConditioningSet, VisibleSurface
 from lodestone.rendering.cameras import Viewpoints
 from lodestone.storage import load_tensors, save_tensors
 from lodestone.testing.estimator_contract import (
@@ -420,7 +420,7 @@ def ball(cameras, radius=0.5):
     )
     along = -(ray * eye).sum(-1, keepdim=True)
     inside = along.square() - eye.square().sum(-1, keepdim=True) + radius**2
-    return Surface(points=eye + (along - inside.clamp(min=0).sqrt()) * ray, opacity=(inside > 0).float())
+    return VisibleSurface(points=eye + (along - inside.clamp(min=0).sqrt()) * ray, opacity=(inside > 0).float())
 
 
 def stuck(surface, size, channels=3, seed=0, **settings):
@@ -469,7 +469,7 @@ def test_noise_has_variance_one_however_coarse_the_texture(density):
 def test_turned_pictures_of_the_same_surface_have_the_same_noise():
     """A camera that is rolled by a quarter turn sees the picture turned by it; 64 draws of 500 pixels."""
     seen = ball(orbit([40.0], 32))
-    turned = Surface(points=seen.points.rot90(1, (1, 2)), opacity=seen.opacity.rot90(1, (1, 2)))
+    turned = VisibleSurface(points=seen.points.rot90(1, (1, 2)), opacity=seen.opacity.rot90(1, (1, 2)))
     first, second = stuck(seen, 32, channels=64), stuck(turned, 32, channels=64).rot90(-1, (2, 3))
     surface = seen.opacity[0, ..., 0] > 0
     assert float((first - second)[..., surface].square().mean()) < 0.02

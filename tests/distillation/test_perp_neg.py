@@ -14,7 +14,7 @@ from lodestone.distillation.slots import AbstractAdaptiveEstimator
 from lodestone.distillation.weighting import Uniform
 from lodestone.priors.analytic import GaussianMixture, component_conditioning
 from lodestone.priors.guidance import perpendicular, pushed_away
-from lodestone.prompts.conditioning import ConditioningSet, Opposed, Surface
+from lodestone.prompts.conditioning import ConditioningSet, Opposed, VisibleSurface
 from lodestone.recipes.estimators import estimators
 from lodestone.testing.estimator_contract import FIXED, SCHEDULE, CountingDenoiser
 
@@ -165,7 +165,7 @@ def prepared(estimator: AbstractEstimator, problem):
     edited = replace(
         known,
         noise_memory=memory,
-        surface=Surface(points=points, opacity=torch.ones(4, 4, 4, 1)),
+        surface=VisibleSurface(points=points, opacity=torch.ones(4, 4, 4, 1)),
         negative=of_components(0, 1, 1, 1),
         source=of_components(0, 0, 1, 0),
         source_latents=latents.flip(0),

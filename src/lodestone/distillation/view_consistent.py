@@ -12,7 +12,7 @@ from lodestone.arrays import Latents, Times
 from lodestone.distillation.noising import AbstractNoising, Noised, add_noise
 from lodestone.errors import SettingError, check_range
 from lodestone.priors.denoiser import AbstractDenoiser
-from lodestone.prompts.conditioning import ConditioningSet, Surface
+from lodestone.prompts.conditioning import ConditioningSet, VisibleSurface
 
 __all__ = ["ViewConsistentNoise"]
 
@@ -69,7 +69,7 @@ class ViewConsistentNoise(AbstractNoising):
         noise = stretches(memory, clean) if surface is None else self.attached(memory, surface, clean)
         return add_noise(clean, noise.to(clean), t, denoiser.schedule)
 
-    def attached(self, memory: Float[Tensor, "c n"], surface: Surface, clean: Latents) -> Latents:
+    def attached(self, memory: Float[Tensor, "c n"], surface: VisibleSurface, clean: Latents) -> Latents:
         """The noise of each pixel: of the texels that it owns, or of the picture behind the object."""
         count, channels, height, width = clean.shape
         side, pixels, dense = self.side(height, width), height * width, 2 * self.density
@@ -103,7 +103,7 @@ def stretches(memory: Float[Tensor, "c n"], clean: Latents) -> Latents:
 
 
 def sampled(
-    surface: Surface, height: int, width: int, opacity: float
+    surface: VisibleSurface, height: int, width: int, opacity: float
 ) -> tuple[Float[Tensor, "b height width 3"], Bool[Tensor, "b height width"]]:
     """Surface points between those of the pixels, and where there is surface; what is transparent has no say."""
     mask = (surface.opacity > opacity).to(surface.points)

@@ -20,7 +20,7 @@ from lodestone.optimize.regularizers import regularization, total
 from lodestone.optimize.state import OptimizationState
 from lodestone.optimize.watchdog import check_finite, check_parameters, check_visible
 from lodestone.priors.denoiser import Prior
-from lodestone.prompts.conditioning import ConditioningSet, Surface
+from lodestone.prompts.conditioning import ConditioningSet, VisibleSurface
 from lodestone.prompts.prompt import EncodedPrompt
 from lodestone.rendering.cameras import Cameras, Viewpoints
 from lodestone.scenes.scene import Rendering, StructureState
@@ -66,12 +66,12 @@ def image_loss(rendering: Rendering, term: ImageTerm, prior: Prior) -> Float[Ten
     return term.weight * (picture - target).square().mean()
 
 
-def surface(rendering: Rendering, cameras: Cameras) -> Surface | None:
+def visible_surface(rendering: Rendering, cameras: Cameras) -> VisibleSurface | None:
     """Where each pixel meets the scene; None for a flat one."""
     if not rendering.depth.any():
         return None
     points = cameras.points(rendering.depth.detach())
-    return Surface(points=points, opacity=rendering.opacity.detach())
+    return VisibleSurface(points=points, opacity=rendering.opacity.detach())
 
 
 def conditioning_of(
@@ -81,7 +81,7 @@ def conditioning_of(
     conditioning = replace(
         prompt.for_viewpoints(viewpoints),
         cameras=cameras.camera_to_world.flatten(1),
-        surface=None if state.noise_memory is None else surface(rendering, cameras),
+        surface=None if state.noise_memory is None else visible_surface(rendering, cameras),
         noise_memory=state.noise_memory,
         source_latents=rendering.source_latents,
     )

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lodestone.rendering.cameras import Viewpoints
 
-__all__ = ["AbstractCameraConditioner", "Conditioning", "ConditioningSet", "Opposed", "Surface"]
+__all__ = ["AbstractCameraConditioner", "Conditioning", "ConditioningSet", "Opposed", "VisibleSurface"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ class Opposed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surface:
+class VisibleSurface:
     """Where each pixel of a rendering meets the scene; what view-consistent noise is attached to."""
 
     points: Float[Tensor, "b h w 3"]
@@ -143,7 +143,7 @@ class ConditioningSet:
     """The picture before it is edited."""
     cameras: Float[Tensor, "b 16"] | None = None
     """`camera_to_world` of each view, flattened."""
-    surface: Surface | None = None
+    surface: VisibleSurface | None = None
     noise_memory: Tensor | None = None
     """What a noising policy keeps from step to step; it changes it in place."""
 
