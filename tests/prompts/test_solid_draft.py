@@ -34,7 +34,7 @@ def draft() -> SolidDraft:
 
 def pooled(told: list[bool]) -> torch.Tensor:
     vector = torch.randn(1, WIDTH, generator=torch.Generator().manual_seed(1))
-    words = torch.cat([vector, vector, torch.zeros(1, WIDTH + 3)], dim=1).expand(len(told), -1)
+    words = torch.cat([vector, vector, torch.zeros(1, 2 * WIDTH + 6)], dim=1).expand(len(told), -1)
     camera = camera_features(AROUND)[: len(told)] * torch.tensor(told)[:, None]
     return torch.cat([words, camera], dim=1)
 
@@ -107,22 +107,24 @@ def test_the_error_of_some_pixels_is_that_of_all_in_the_mean(draft: SolidDraft) 
     whole = float((draft(rows) - pictures).square().mean())
     drawn = torch.stack([draft.squared_error(rows, pictures, rng) for _ in range(100)])
     assert abs(float(drawn.mean()) - whole) < 5 * float(drawn.std()) / 10
-    assert rows.shape[1] == 3 * WIDTH + 3 + CAMERA_FEATURES
+    assert rows.shape[1] == 4 * WIDTH + 6 + CAMERA_FEATURES
 
 
 def two(first: int, second: int, direction: tuple[float, float, float]) -> torch.Tensor:
     """What is read of two things from four sides."""
     vectors = [torch.randn(WIDTH, generator=torch.Generator().manual_seed(seed)) for seed in (9, first, second)]
-    row = torch.cat([*vectors, torch.tensor(direction)]).expand(4, -1)
+    row = torch.cat([*vectors, torch.zeros(WIDTH), torch.tensor(direction), torch.zeros(3)]).expand(4, -1)
     return torch.cat([row, camera_features(AROUND)], dim=1)
 
 
 def test_a_thing_is_the_same_volume_alone_and_in_company(draft: SolidDraft) -> None:
     """With the other emptied, moved nowhere and not scaled, the picture of two things is that of the first alone."""
     read = two(1, 2, (0.0, 0.0, 0.0))
-    alone = torch.cat([read[:, WIDTH : 2 * WIDTH]] * 2 + [torch.zeros(4, WIDTH + 3), camera_features(AROUND)], dim=1)
+    alone = torch.cat(
+        [read[:, WIDTH : 2 * WIDTH]] * 2 + [torch.zeros(4, 2 * WIDTH + 6), camera_features(AROUND)], dim=1
+    )
     draft.placement[2].bias.zero_()
-    draft.placement[2].bias[4] = 100.0  # out of sight
+    draft.placement[2].bias[5] = 100.0  # out of sight
     torch.testing.assert_close(draft(read), draft(alone))
 
 
@@ -161,5 +163,17 @@ def test_a_caption_is_read_as_the_whole_its_things_and_their_direction() -> None
         return torch.tensor([[numbers.setdefault(text, float(len(numbers)))] for text in texts])
 
     read = SolidDraft.read(["a photo of a cat behind a red car", "two lemons"], embed)
-    assert list(numbers) == ["", "a cat behind a red car", "two lemons", "a cat", "a red car"]
-    assert read.tolist() == [[1.0, 3.0, 4.0, 1.0, 0.0, 0.0], [2.0, 2.0, 0.0, 0.0, 0.0, 0.0]]
+    assert list(numbers) == ["", "a cat behind a red car", "two lemons", "a cat", "a lemon", "a red car"]
+    assert read.tolist() == [[1, 3, 5, 0, 1, 0, 0, 0, 0, 0], [2, 4, 4, 0, 0, 1, 0, 0, 0, 0]]
+
+
+def test_a_third_thing_is_seen_where_it_is_placed(draft: SolidDraft) -> None:
+    """The picture of three things of which two are out of sight is that of the other alone."""
+    read = two(1, 2, (0.0, 0.0, 0.0)).clone()
+    read[:, 3 * WIDTH : 4 * WIDTH] = read[:, 2 * WIDTH : 3 * WIDTH]
+    alone = torch.cat(
+        [read[:, 3 * WIDTH : 4 * WIDTH]] * 2 + [torch.zeros(4, 2 * WIDTH + 6), camera_features(AROUND)], 1
+    )
+    draft.placement[2].bias.zero_()
+    draft.placement[2].bias[[0, 5]] = 100.0
+    torch.testing.assert_close(draft(read), draft(alone))

@@ -1,7 +1,7 @@
 """A caption taken apart: the things that it names, how they stand to each other, and the view that it asks for.
 
-`a photo of a cat beside a blue chair, back view` is `a cat`, `a blue chair`, `a cat beside a blue chair` and the back.
-A draft is composed of the things that a caption names, and a prior that knows cameras reads words for a view as one.
+`a photo of a cat beside two blue chairs, back view` is `a cat`, `a blue chair`, `a blue chair` and the back. A draft is
+composed of the things that a caption names, and a prior that knows cameras reads words for a view as one.
 """
 
 import re
@@ -9,8 +9,18 @@ from dataclasses import dataclass
 
 from lodestone.prompts.view_dependent import Direction, ViewWording
 
-__all__ = ["RELATIONS", "CaptionParts", "take_apart", "without_frame", "without_view"]
+__all__ = [
+    "RELATIONS",
+    "THINGS",
+    "CaptionParts",
+    "Vector",
+    "take_apart",
+    "with_article",
+    "without_frame",
+    "without_view",
+]
 
+Vector = tuple[float, float, float]
 RELATIONS = {
     "to the left of": (0.0, 1.0, 0.0),
     "to the right of": (0.0, -1.0, 0.0),
@@ -31,13 +41,26 @@ RELATIONS = {
 
 The front of the scene looks along +x; in a picture of the front +y is at the right; z is up.
 """
-NOWHERE = (0.0, 0.0, 0.0)
+THINGS = 3
+"""The most that are told apart; what is named after them is not."""
+COPIES = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
+"""Where the second and the third of several equal things are, seen from the first."""
+NUMBERS = {"two": 2, "three": 3, "2": 2, "3": 3}
 
 LEADING = re.compile(r"^(?:an? |one )?(?:3d render|dslr photo|dslr image|photo|picture|image) of ", re.IGNORECASE)
 TRAILING = re.compile(r",? 3d asset$", re.IGNORECASE)
 BETWEEN = re.compile(rf"^(.+?) ({'|'.join(RELATIONS)}) (.+)$", re.IGNORECASE)
 AROUND = re.compile(r"^(.+) with (.+) (on|in) it$", re.IGNORECASE)
 """`a wooden table with a red mug on it`."""
+RELATIVE = re.compile(r"^(\S+) (.+) that (?:is|are) (.+)$", re.IGNORECASE)
+"""`a mug that is red`."""
+IRREGULAR = {
+    "knives": "knife", "wolves": "wolf", "leaves": "leaf", "shelves": "shelf", "bookshelves": "bookshelf",
+    "loaves": "loaf", "cacti": "cactus", "snowmen": "snowman", "men": "man", "women": "woman", "children": "child",
+    "people": "person", "mice": "mouse", "geese": "goose", "feet": "foot", "teeth": "tooth", "sheep": "sheep",
+    "fish": "fish", "dice": "dice", "cookies": "cookie", "scissors": "scissors", "buses": "bus", "axes": "axe",
+    "tomatoes": "tomato", "potatoes": "potato",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,12 +69,10 @@ class CaptionParts:
 
     subject: str
     """The caption without a frame such as "a photo of", and without words for the view."""
-    first: str
-    """The first thing; the whole subject if it names no two things."""
-    second: str
-    """The thing that the first one is related to; empty if there is none."""
-    direction: tuple[float, float, float]
-    """Where the second thing is, seen from the first; zeros if the words do not say or there is none."""
+    things: tuple[str, ...]
+    """One to three of them, several equal ones one by one; the whole subject if it names no others."""
+    directions: tuple[Vector, ...]
+    """Where each thing after the first is, seen from the first; zeros if the words do not say."""
     view: Direction | None
     """From where the words say that it is seen."""
 
@@ -66,9 +87,43 @@ def take_apart(text: str) -> CaptionParts:
     text, view = without_view(" ".join(text.split()))
     subject = AROUND.sub(r"\2 \3 \1", without_frame(text))
     found = BETWEEN.match(subject)
-    if found is None:
-        return CaptionParts(subject, subject, "", NOWHERE, view)
-    return CaptionParts(subject, found[1], found[3], RELATIONS[found[2].lower()], view)
+    things = copies(found[1] if found else subject)
+    directions = COPIES[: len(things) - 1]
+    if found is not None:
+        others = copies(found[3])
+        things += others
+        directions += (RELATIONS[found[2].lower()], *COPIES[1:] * (len(others) - 1))
+    return CaptionParts(subject, things[:THINGS], directions[: THINGS - 1], view)
+
+
+def copies(phrase: str) -> tuple[str, ...]:
+    """The things of a phrase one by one: `two red mugs`, `a mug that is red`, `one mug`."""
+    phrase = RELATIVE.sub(r"\1 \3 \2", phrase)
+    number, _, rest = phrase.partition(" ")
+    if number.lower() in NUMBERS and rest:
+        return (with_article(singular(rest)),) * NUMBERS[number.lower()]
+    return (with_article(rest) if number.lower() == "one" and rest else phrase,)
+
+
+def with_article(words: str) -> str:
+    """`a mug`, `an apple`."""
+    return f"{'an' if words[0] in 'aeiou' and not words.startswith(('uni', 'uku')) else 'a'} {words}"
+
+
+def singular(words: str) -> str:
+    """`red mugs` to `red mug`, `bowls of soup` to `bowl of soup`."""
+    head, of, rest = words.partition(" of ")
+    before, space, noun = head.rpartition(" ")
+    return before + space + IRREGULAR.get(noun.lower(), regular(noun)) + of + rest
+
+
+def regular(noun: str) -> str:
+    """The singular of a regular plural."""
+    if noun.endswith("ies") and len(noun) > 4:
+        return noun[:-3] + "y"
+    if noun.endswith(("ches", "shes", "xes", "sses")):
+        return noun[:-2]
+    return noun.removesuffix("s")
 
 
 def without_view(text: str) -> tuple[str, Direction | None]:

@@ -35,7 +35,7 @@ class Residual(nn.Module):
         super().__init__()
         self.norm, self.linear = nn.LayerNorm(width), nn.Linear(width, width)
 
-    def forward(self, x: Float[Tensor, "b dim"]) -> Float[Tensor, "b dim"]:
+    def forward(self, x: Float[Tensor, "*b dim"]) -> Float[Tensor, "*b dim"]:
         """Adds to `x`."""
         changed: Tensor = self.linear(silu(self.norm(x)))
         return x + changed

@@ -5,8 +5,8 @@ learned little more than visual hulls. Here a caption gives one volume of densit
 how it is seen, by emission and absorption along the pixels' rays (Max 1995, doi 10.1109/2945.468400). So every view
 teaches all views, and drafts from all sides agree. Where no camera is told, the draft is a flat picture.
 
-A caption of two things ("a cat beside a blue chair") is two volumes, each the one that its thing has alone, moved and
-scaled: what is learned of a thing is known of it in all company.
+A caption of two or three things ("a cat beside two blue chairs") is as many volumes, each the one that its thing has
+alone, moved and scaled: what is learned of a thing is known of it in all company.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample, pad, softplus
 
-from lodestone.prompts.caption_parts import take_apart
+from lodestone.prompts.caption_parts import THINGS, take_apart
 from lodestone.prompts.draft import DRAFT_SIDE, AbstractDraft, Embedding, Residual
 
 __all__ = ["VOLUME_SIDE", "Matter", "SolidDraft", "pixel_rays", "see_volume"]
@@ -33,8 +33,8 @@ DISTANCE = 3.0
 """Of the camera. A prior is told `d tan(f / 2)` alone, which fixes all but the perspective."""
 DENSITY, EMPTINESS = 12.0, -2.0
 """Density per world unit is `DENSITY softplus(v + EMPTINESS)` of the volume's first channel v."""
-BESIDE = (0.0, 0.0, 0.0, -0.4, 0.0, 0.0, 0.0, -0.4, -0.28, 0.28)
-"""Placement of two things before anything is learned: centre and log scale of both, and how far along the direction."""
+BESIDE = ((0.0, 0.0, 0.0, -0.4, -0.28), (0.0, 0.0, 0.0, -0.4, 0.28), (0.05, -0.15, 0.0, -0.75, 0.25))
+"""Placement of things before anything is learned: centre, log scale, and how far along the direction."""
 RAYS = 160
 """Pixels of each picture that one training step looks at."""
 PIXELS = DRAFT_SIDE**2
@@ -108,26 +108,28 @@ def see_volume(
 
 @dataclass(frozen=True)
 class Captions:
-    """What the network reads of some captions: sentence embeddings of the whole and its two things, and a direction.
+    """What the network reads of some captions: sentence embeddings of the whole and of its things, and directions.
 
-    The embedding of the second thing is zero where there is none, and the first is then the whole.
+    The embedding of a thing is zero where there is none. See `lodestone.prompts.caption_parts`.
     """
 
     whole: Float[Tensor, "b dim"]
-    first: Float[Tensor, "b dim"]
-    second: Float[Tensor, "b dim"]
-    direction: Float[Tensor, "b 3"]
-    """To the second thing, see `lodestone.prompts.caption_parts`."""
+    things: Float[Tensor, "b k dim"]
+    directions: Float[Tensor, "b k 3"]
+    """From the first to each thing; for the first itself that to the second."""
     camera: Float[Tensor, "b 8"]
 
     @classmethod
     def parse(cls, read: Float[Tensor, "b dim_read"], width: int) -> "Captions":
         """The columns apart."""
-        return cls(*read.split([width, width, width, 3, read.shape[1] - 3 * width - 3], dim=1))
+        left = read.shape[1] - (THINGS + 1) * width - 3 * (THINGS - 1)
+        whole, things, others, camera = read.split([width, THINGS * width, 3 * (THINGS - 1), left], dim=1)
+        others = others.unflatten(1, (THINGS - 1, 3))
+        return cls(whole, things.unflatten(1, (THINGS, width)), torch.cat([others[:, :1], others], dim=1), camera)
 
     def take(self, rows: Bool[Tensor, " b"]) -> "Captions":
         """Some rows."""
-        return Captions(*(part[rows] for part in vars(self).values()))
+        return Captions(self.whole[rows], self.things[rows], self.directions[rows], self.camera[rows])
 
     @property
     def told(self) -> Bool[Tensor, " b"]:
@@ -135,9 +137,25 @@ class Captions:
         return self.camera[:, -1] != 0
 
     @property
-    def two(self) -> Bool[Tensor, " b"]:
-        """Where there are two things."""
-        return (self.second != 0).any(dim=1)
+    def named(self) -> Bool[Tensor, "b k"]:
+        """Which things there are."""
+        return (self.things != 0).any(dim=2)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where volumes are, and how large."""
+
+    center: Float[Tensor, "*b 3"]
+    scale: Float[Tensor, "*b"]
+
+    def of(self, rows: Bool[Tensor, " b"], thing: int) -> "Placement":
+        """That of one thing in some rows."""
+        return Placement(self.center[rows, thing], self.scale[rows, thing])
+
+    def inverse(self, points: Float[Tensor, "b r s 3"]) -> Float[Tensor, "b r s 3"]:
+        """Points in the volume's own units."""
+        return (points - self.center[:, None, None]) / self.scale[:, None, None, None]
 
 
 class SolidDraft(AbstractDraft):
@@ -154,18 +172,19 @@ class SolidDraft(AbstractDraft):
         self.words = nn.Sequential(nn.Linear(width, hidden), *between, nn.LayerNorm(hidden), nn.SiLU())
         self.picture = nn.Sequential(nn.Linear(hidden, hidden // 4), nn.Linear(hidden // 4, 3 * PIXELS))
         self.volume = nn.Sequential(nn.Linear(hidden, hidden // 4), nn.Linear(hidden // 4, 4 * VOLUME_SIDE**3))
-        placed = nn.Linear(hidden // 4, len(BESIDE))
-        self.placement = nn.Sequential(nn.Linear(3 * hidden + 3, hidden // 4), nn.SiLU(), placed)
+        told, placed = (THINGS + 1) * hidden + 3 * THINGS, nn.Linear(hidden // 4, 5 * THINGS)
+        self.placement = nn.Sequential(nn.Linear(told, hidden // 4), nn.SiLU(), placed)
         nn.init.zeros_(placed.weight)
-        placed.bias.data.copy_(torch.tensor(BESIDE))
+        placed.bias.data.copy_(torch.tensor(BESIDE).flatten())
 
     @staticmethod
     def read(captions: list[str], embed: Embedding) -> Float[Tensor, "b dim_draft"]:
         parts = [take_apart(caption) for caption in captions]
-        wholes, firsts, seconds = zip(*((part.subject, part.first, part.second) for part in parts), strict=True)
-        vectors = [embed(list(texts)) for texts in (wholes, firsts, seconds)]
-        direction = torch.tensor([part.direction for part in parts]).to(vectors[0])
-        return torch.cat([*vectors, direction], dim=1)
+        things = zip(*((*part.things, "", "")[:THINGS] for part in parts), strict=True)
+        vectors = [embed(list(texts)) for texts in ([part.subject for part in parts], *things)]
+        nowhere = (0.0, 0.0, 0.0)
+        directions = torch.tensor([(*part.directions, nowhere, nowhere)[: THINGS - 1] for part in parts])
+        return torch.cat([*vectors, directions.flatten(1).to(vectors[0])], dim=1)
 
     def forward(self, read: Float[Tensor, "b dim"]) -> Float[Tensor, "b 3 32 32"]:
         everywhere = torch.arange(PIXELS, device=read.device).expand(len(read), PIXELS)
@@ -186,40 +205,34 @@ class SolidDraft(AbstractDraft):
         return merged(told, solid, picked(drawn.unflatten(1, (3, PIXELS)), pixels[~told]))
 
     def matter(self, captions: Captions, pixels: Int[Tensor, "b r"]) -> Matter:
-        """What the rays of pixels meet: the thing of the caption, or both."""
-        points, two = sample_points(captions.camera, pixels), captions.two
-        first = self.words(captions.first)
-        pair, second = captions.take(two), self.words(captions.second[two])
-        before, behind = self.place(torch.cat([self.words(pair.whole), first[two], second], dim=1), pair.direction)
-        there = before.inverse(points[two])
-        alone = find(self.volume_of(first), points.index_put((two,), there))
-        return alone.joined(two, find(self.volume_of(second), behind.inverse(points[two])))
+        """What the rays of pixels meet: the thing of the caption, or all of them in their places."""
+        points, named, features = sample_points(captions.camera, pixels), captions.named, self.features(captions)
+        several = named[:, 1]
+        placement = self.place(captions, features)
+        first = points.index_put((several,), placement.of(several, 0).inverse(points[several]))
+        found = find(self.volume_of(features[:, 1]), first)
+        for thing in range(1, THINGS):
+            rows = named[:, thing]
+            there = placement.of(rows, thing).inverse(points[rows])
+            found = found.joined(rows, find(self.volume_of(features[rows, thing + 1]), there))
+        return found
 
-    def place(self, features: Float[Tensor, "b dim"], direction: Float[Tensor, "b 3"]) -> "tuple[Placement, Placement]":
-        """Where the two things are; what is learned is added to a distance along the direction."""
-        numbers = self.placement(torch.cat([features, direction], dim=1))
-        one, two, along = numbers.split([4, 4, 2], dim=1)
-        return tuple(  # type: ignore[return-value]
-            Placement(where[:, :3] + distance[:, None] * direction, where[:, 3].exp())
-            for where, distance in zip((one, two), along.unbind(dim=1), strict=True)
-        )
+    def features(self, captions: Captions) -> Float[Tensor, "b n hidden"]:
+        """Of the whole and of each thing; zero where there is none."""
+        things: Tensor = self.words(captions.things) * captions.named[..., None]
+        return torch.cat([self.words(captions.whole)[:, None], things], dim=1)
+
+    def place(self, captions: Captions, features: Float[Tensor, "b n hidden"]) -> Placement:
+        """Where the things are; what is learned is added to a distance along the directions."""
+        told = torch.cat([features.flatten(1), captions.directions.flatten(1)], dim=1)
+        numbers = self.placement(told).unflatten(1, (THINGS, 5))
+        center = numbers[..., :3] + numbers[..., 4:] * captions.directions
+        return Placement(center, numbers[..., 3].exp())
 
     def volume_of(self, features: Float[Tensor, "b hidden"]) -> Float[Tensor, "b 4 n n n"]:
         """The volume of each thing."""
         grown: Tensor = self.volume(features)
         return grown.unflatten(1, (4, VOLUME_SIDE, VOLUME_SIDE, VOLUME_SIDE))
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where a volume is, and how large."""
-
-    center: Float[Tensor, "b 3"]
-    scale: Float[Tensor, " b"]
-
-    def inverse(self, points: Float[Tensor, "b r s 3"]) -> Float[Tensor, "b r s 3"]:
-        """Points in the volume's own units."""
-        return (points - self.center[:, None, None]) / self.scale[:, None, None, None]
 
 
 def picked(pictures: Float[Tensor, "b 3 n"], pixels: Int[Tensor, "b r"]) -> Float[Tensor, "b 3 r"]:

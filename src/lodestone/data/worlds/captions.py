@@ -9,6 +9,7 @@ from enum import Enum
 
 from lodestone.data.worlds.draw import Draw
 from lodestone.data.worlds.things import Thing
+from lodestone.prompts.caption_parts import with_article
 
 __all__ = ["NUMBERS", "Attributes", "Item", "Kind", "Relation", "paraphrase", "plain_caption", "plural_of"]
 
@@ -100,11 +101,6 @@ def plural_of(noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + "s"
-
-
-def with_article(words: str) -> str:
-    """`a mug`, `an apple`."""
-    return f"{'an' if words[0] in 'aeiou' and not words.startswith(('uni', 'uku')) else 'a'} {words}"
 
 
 def phrase(item: Item, color: str | None) -> str:
