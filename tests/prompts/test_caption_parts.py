@@ -2,11 +2,12 @@
 
 import pytest
 
+from lodestone.data.worlds.captions import with_article
 from lodestone.data.worlds.requests import RELATIONS as ASKED
 from lodestone.data.worlds.requests import nouns
 from lodestone.data.worlds.surroundings import SURROUNDINGS
 from lodestone.data.worlds.world import World
-from lodestone.prompts.caption_parts import RELATIONS, CaptionParts, Vector, take_apart, with_article
+from lodestone.prompts.caption_parts import RELATIONS, CaptionParts, Vector, take_apart
 from lodestone.prompts.view_dependent import Direction
 
 NOWHERE, ROW, NEARER, BELOW = (0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, -1.0)

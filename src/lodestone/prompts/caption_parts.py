@@ -7,6 +7,7 @@ composed of the things that a caption names, and a prior that knows cameras read
 import re
 from dataclasses import dataclass
 
+from lodestone.data.worlds.captions import with_article, without_frame
 from lodestone.prompts.view_dependent import Direction, ViewWording
 
 __all__ = [
@@ -47,8 +48,6 @@ COPIES = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 """Where the second and the third of several equal things are, seen from the first."""
 NUMBERS = {"two": 2, "three": 3, "2": 2, "3": 3}
 
-LEADING = re.compile(r"^(?:an? |one )?(?:3d render|dslr photo|dslr image|photo|picture|image) of ", re.IGNORECASE)
-TRAILING = re.compile(r",? 3d asset$", re.IGNORECASE)
 BETWEEN = re.compile(rf"^(.+?) ({'|'.join(RELATIONS)}) (.+)$", re.IGNORECASE)
 AROUND = re.compile(r"^(.+) with (.+) (on|in) it$", re.IGNORECASE)
 """`a wooden table with a red mug on it`."""
@@ -77,11 +76,6 @@ class CaptionParts:
     """From where the words say that it is seen."""
 
 
-def without_frame(text: str) -> str:
-    """Without "a photo of" and its like."""
-    return TRAILING.sub("", LEADING.sub("", text))
-
-
 def take_apart(text: str) -> CaptionParts:
     """The parts of a caption, in whatever words: what is not understood is one thing."""
     text, view = without_view(" ".join(text.split()))
@@ -103,11 +97,6 @@ def copies(phrase: str) -> tuple[str, ...]:
     if number.lower() in NUMBERS and rest:
         return (with_article(singular(rest)),) * NUMBERS[number.lower()]
     return (with_article(rest) if number.lower() == "one" and rest else phrase,)
-
-
-def with_article(words: str) -> str:
-    """`a mug`, `an apple`."""
-    return f"{'an' if words[0] in 'aeiou' and not words.startswith(('uni', 'uku')) else 'a'} {words}"
 
 
 def singular(words: str) -> str:

@@ -4,14 +4,25 @@ Left and right are those of a picture of the front: the camera on the +x axis se
 of the camera are not in here; prompts add them.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
 from lodestone.data.worlds.draw import Draw
 from lodestone.data.worlds.things import Thing
-from lodestone.prompts.caption_parts import with_article
 
-__all__ = ["NUMBERS", "Attributes", "Item", "Kind", "Relation", "paraphrase", "plain_caption", "plural_of"]
+__all__ = [
+    "NUMBERS",
+    "Attributes",
+    "Item",
+    "Kind",
+    "Relation",
+    "paraphrase",
+    "plain_caption",
+    "plural_of",
+    "with_article",
+    "without_frame",
+]
 
 NUMBERS = ("no", "one", "two", "three")
 
@@ -59,6 +70,8 @@ FRAMES = (
     "{}, 3D asset",
 )
 """Around a whole caption."""
+LEADING = re.compile(r"^(?:an? |one )?(?:3d render|dslr photo|dslr image|photo|picture|image) of ", re.IGNORECASE)
+TRAILING = re.compile(r",? 3d asset$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -101,6 +114,11 @@ def plural_of(noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + "s"
+
+
+def with_article(words: str) -> str:
+    """`a mug`, `an apple`."""
+    return f"{'an' if words[0] in 'aeiou' and not words.startswith(('uni', 'uku')) else 'a'} {words}"
 
 
 def phrase(item: Item, color: str | None) -> str:
@@ -146,3 +164,8 @@ def paraphrase(attributes: Attributes, draw: Draw) -> str:
             relation, order = INVERSE[relation], said[::-1]
         text = f"{order[0]} {draw.choice(SYNONYMS.get(relation, (relation.value,)))} {order[1]}"
     return draw.choice(FRAMES).format(text)
+
+
+def without_frame(text: str) -> str:
+    """Without "a photo of" and its like."""
+    return TRAILING.sub("", LEADING.sub("", text))

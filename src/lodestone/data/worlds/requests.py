@@ -3,14 +3,13 @@
 import functools
 import re
 
-from lodestone.data.worlds.captions import NUMBERS, Relation, plural_of
+from lodestone.data.worlds.captions import NUMBERS, Relation, plural_of, without_frame
 from lodestone.data.worlds.categories import CATEGORIES
 from lodestone.data.worlds.colors import COLORS
 from lodestone.data.worlds.draw import Draw
 from lodestone.data.worlds.scenes import Request, Wanted
 from lodestone.data.worlds.surroundings import SURROUNDINGS
 from lodestone.errors import SettingError
-from lodestone.prompts.caption_parts import without_frame
 
 __all__ = ["nouns", "parse"]
 
