@@ -10,16 +10,7 @@ from dataclasses import dataclass
 from lodestone.data.worlds.captions import with_article, without_frame
 from lodestone.prompts.view_dependent import Direction, ViewWording
 
-__all__ = [
-    "RELATIONS",
-    "THINGS",
-    "CaptionParts",
-    "Vector",
-    "take_apart",
-    "with_article",
-    "without_frame",
-    "without_view",
-]
+__all__ = ["RELATIONS", "THINGS", "CaptionParts", "Vector", "take_apart", "without_view"]
 
 Vector = tuple[float, float, float]
 RELATIONS = {
