@@ -1,11 +1,13 @@
 """Recognition of 3D results: recall@1, recall@10 and median rank over the prompts of `prompts_v0.txt`.
 
     python benchmarks/recall.py --prior empirical --methods samples sds-gs csd-gs ssd-gs lods-gs-embedding
+    python benchmarks/recall.py --prior world --methods truth
     python benchmarks/recall.py --table
 
-Every run is kept in `benchmarks/results/recall.json` as soon as it is done, so that the benchmark can be stopped and
-continued; the contact sheets go to `docs/recall/`. A 3D result is seen from 8 azimuths at its recipe's evaluation
-camera; the samples of a prior are 4 pictures each.
+`truth` are objects of the procedural world as they are, for the names that it knows: what a prior that knows them
+perfectly would be given. Every run is kept in `benchmarks/results/recall.json` as soon as it is done, so that the
+benchmark can be stopped and continued; the contact sheets go to `docs/recall/`. A 3D result is seen from 8 azimuths at
+its recipe's evaluation camera; the samples of a prior are 4 pictures each.
 """
 
 import argparse
@@ -19,6 +21,9 @@ from PIL import Image
 
 from lodestone.allocation import keep_freed_memory
 from lodestone.data.emoji import load_emoji
+from lodestone.data.worlds.categories import CATEGORIES
+from lodestone.data.worlds.requests import parse
+from lodestone.data.worlds.world import World
 from lodestone.evaluation.recognition import PictureIndex, Recall
 from lodestone.export.pictures import render_views, to_bytes
 from lodestone.optimize.journal import Journal
@@ -26,9 +31,11 @@ from lodestone.optimize.loop import optimize
 from lodestone.optimize.run_folder import RunFolder
 from lodestone.priors.choose import open_prior
 from lodestone.priors.sampling import sample
+from lodestone.priors.world_views import see_on_white
 from lodestone.prompts.conditioning import ConditioningSet
 from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
 from lodestone.recipes.choose import Choice, build
+from lodestone.rendering.cameras import SMALL_CAMERA
 from lodestone.runs import begin
 from lodestone.storage import write_text
 
@@ -51,6 +58,11 @@ def sampled_views(prior_name, name):
     rows = ConditioningSet(positive=one.directions, null=one.null.expand(4))
     latents = sample(prior.denoiser, rows, steps=25, guidance_scale=3.0, rng=torch.Generator().manual_seed(0))
     return prior.autoencoder.decode(latents)
+
+
+def true_views(name):
+    """Eight views of an object of the world."""
+    return see_on_white(World(0).make(parse(prompt_of(name)), 0).mesh, SMALL_CAMERA.viewpoints(8), 224)
 
 
 def finished_scene(experiment):
@@ -78,7 +90,12 @@ def optimized_views(prior_name, recipe, name):
 def evaluate(prior_name, method, name, index):
     """Rank and seconds of one prompt; keeps a small picture of the first view."""
     began = time.perf_counter()
-    views = sampled_views(prior_name, name) if method == "samples" else optimized_views(prior_name, method, name)
+    if method == "truth":
+        views = true_views(name)
+    elif method == "samples":
+        views = sampled_views(prior_name, name)
+    else:
+        views = optimized_views(prior_name, method, name)
     seconds = time.perf_counter() - began
     shown = torch.nn.functional.interpolate(views[:2].clamp(0, 1), size=CELL, mode="area")
     cells = HERE / "results" / "cells" / f"{prior_name}-{method}"
@@ -125,6 +142,8 @@ def main():
     index = None if chosen.table else PictureIndex.load()
     for method in [] if chosen.table else chosen.methods:
         for name in names:
+            if method == "truth" and name not in CATEGORIES:
+                continue
             key = f"{chosen.prior}/{method}/{name}"
             if chosen.again or key not in results:
                 results[key] = evaluate(chosen.prior, method, name, index)

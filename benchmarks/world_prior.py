@@ -10,7 +10,8 @@ surroundings, 70 several. Truth and samples are seen from the front, the right, 
 there are `--each` captions of each kind; they are rendered from 8 azimuths and judged together. Single objects are
 compared with the nearest object that their caption means, too (`lodestone.evaluation.truth`).
 
-The prior is told a view by its camera (`camera`) or by words such as ", back view" (`words`). Every result is kept in
+The prior is told a view by its camera (`camera`) or by words such as ", back view" (`words`). Words do not say which of
+the two sides a side view shows; of the samples told by words either is right. Every result is kept in
 `benchmarks/results/world_prior.json` as soon as it is there, so that the benchmark can be stopped and continued;
 contact sheets go to `docs/world_prior/`.
 """
@@ -31,6 +32,7 @@ from lodestone.data.worlds.captions import Kind
 from lodestone.data.worlds.requests import parse
 from lodestone.data.worlds.world import World
 from lodestone.evaluation.judge.load import load_judge
+from lodestone.evaluation.judge.quadrants import Quadrant, quadrant_of
 from lodestone.evaluation.report.assets import Views, judge_asset, look_at
 from lodestone.evaluation.report.judging import judge_pictures
 from lodestone.evaluation.report.saturation import saturation
@@ -84,6 +86,16 @@ def sampled_views(caption, chosen, telling):
     return views, (1 - views).amax(-1) > 0.1
 
 
+def told_side(judgement, telling):
+    """Share of the four views that show the side that was told; words do not say which of the two sides."""
+    if judgement.viewpoint is None or telling == "camera":
+        return judgement.viewpoint
+    either = {Quadrant.RIGHT: Quadrant.LEFT}
+    asked = [Quadrant(number) for number in quadrant_of(FOUR.azimuth).tolist()]
+    pairs = zip(judgement.sides, asked, strict=True)
+    return statistics.mean(either.get(seen, seen) is either.get(wanted, wanted) for seen, wanted in pairs)
+
+
 def judged_views(see, caption, chosen, telling):
     """Figures of four pictures, each judged alone; and the pictures."""
     began = time.perf_counter()
@@ -91,7 +103,7 @@ def judged_views(see, caption, chosen, telling):
     seconds = time.perf_counter() - began
     judgement = judge_pictures(chosen.judge, views, parse(caption), FOUR.azimuth)
     colors = saturation(views, solid)
-    figures = {**asdict(judgement.alone), "viewpoint": judgement.viewpoint, "janus": judgement.janus}
+    figures = {**asdict(judgement.alone), "viewpoint": told_side(judgement, telling), "janus": judgement.janus}
     chroma = None if colors is None else round(colors.chroma, 2)
     return {**figures, "chroma": chroma, "seconds": round(seconds, 2)}, views
 

@@ -12,6 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from lodestone.errors import SettingError
 from lodestone.precision import call_in_precision
+from lodestone.priors.adapters import LowRankSettings
 from lodestone.priors.autoencoder import VariationalAutoencoder
 from lodestone.priors.denoiser import PredictionType
 from lodestone.priors.network import NetworkDenoiser, read_scheduler
@@ -73,6 +74,26 @@ def test_output_is_the_network_and_keeps_the_callers_dtype(tiny: Path) -> None:
         prediction = denoiser(noisy.to(dtype), t, Conditioning(tokens=tokens))
         assert {prediction.noise.dtype, prediction.clean.dtype, prediction.velocity.dtype} == {dtype}
     assert denoiser.latent_shape == (4, 8, 8)
+
+
+def test_cores_that_share_a_batch_give_what_one_gives(tiny: Path) -> None:
+    """Predictions and the gradient of the tokens, of 9 rows on two cores; adapters and learned offsets go with them."""
+    denoiser = NetworkDenoiser(tiny_unet(tiny).double(), SCHEDULE, PredictionType.NOISE)
+    noisy, t = draw(9, 4, 8, 8, seed=0).double(), torch.arange(9) * 100
+    adapter = denoiser.adapter(LowRankSettings(rank=2), torch.Generator().manual_seed(0)).double()
+    for p in adapter.parameters():
+        p.data.copy_(draw(*p.shape, seed=3))
+    found = []
+    for cores in (1, 2):
+        tokens = draw(9, 77, 32, seed=1).double().requires_grad_()
+        known = Conditioning(tokens=tokens, adapter=adapter, adapter_scale=draw(9, 1, seed=2).double())
+        torch.set_num_threads(cores)
+        prediction = denoiser(noisy, t, known)
+        torch.set_num_threads(1)
+        gradients = torch.autograd.grad(prediction.clean.sum(), [tokens, *adapter.parameters()])
+        found.append((prediction.noise, prediction.clean, prediction.velocity, *gradients))
+    for one, shared in zip(*found, strict=True):
+        torch.testing.assert_close(shared, one, rtol=1e-9, atol=1e-9)
 
 
 def test_weights_are_frozen_and_inputs_receive_gradients(tiny: Path) -> None:

@@ -27,7 +27,16 @@ from lodestone.prompts.solid_draft import SolidDraft
 from lodestone.prompts.text_encoder import MINILM_SHA256, AbstractTextEncoder, TokenStates
 from lodestone.storage import load_tensors
 
-__all__ = ["check_embedded", "embedded_folder", "is_embedded", "load_draft", "load_embedded"]
+__all__ = [
+    "DRAFT",
+    "INDEX",
+    "camera_count",
+    "check_embedded",
+    "embedded_folder",
+    "is_embedded",
+    "load_draft",
+    "load_embedded",
+]
 
 TEXT_WIDTH = 384
 """Width of MiniLM's token states and of its pooled vector."""

@@ -15,6 +15,7 @@ from lodestone.priors.adapters import AdaptedAttention, LowRankAdapter, LowRankS
 from lodestone.priors.denoiser import AbstractDenoiser, Prediction, PredictionType
 from lodestone.priors.noise import NoiseSchedule
 from lodestone.prompts.conditioning import Conditioning
+from lodestone.threads import over_threads, workers_for
 
 __all__ = ["NetworkDenoiser", "read_scheduler"]
 
@@ -62,6 +63,19 @@ class NetworkDenoiser(AbstractDenoiser):
         self.adaptable = install_adapted_attention(self.network)
 
     def forward(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Prediction:
+        workers = workers_for(len(noisy), noisy.device)
+        if workers == 1:
+            return self.predict(noisy, t, conditioning)
+        rows = torch.arange(len(noisy)).tensor_split(workers)
+        parts = over_threads(lambda some: self.predict(noisy[some], t[some], conditioning.take(some)), rows, workers)
+        return Prediction(
+            noise=torch.cat([part.noise for part in parts]),
+            clean=torch.cat([part.clean for part in parts]),
+            velocity=torch.cat([part.velocity for part in parts]),
+        )
+
+    def predict(self, noisy: Latents, t: Times, conditioning: Conditioning) -> Prediction:
+        """What `forward` returns, in one call of the network."""
         sample = noisy
         if self.takes_picture:
             sample = torch.cat([noisy, present(conditioning.picture, "picture").to(noisy.dtype)], dim=1)

@@ -51,7 +51,7 @@ def dreamgaussian(prompt: str, prior: str = "embedded") -> Experiment:
     )
     if not is_small(prior):
         return chain(gaussians, texture)
-    growing = Piecewise((0, 72, 144), (0.25, 0.5, 1.0))
+    growing = Piecewise((0, 36, 72), (0.25, 0.5, 1.0))
     first = draft(gaussians, "sds", small_gaussians(prior), resolution=growing, largest_time=Constant(0.98))
     first = replace(first, estimator=replace(first.estimator, times=LinearTimes()))
     weak = {"steps": 50, "smallest_time": Constant(0.05), "largest_time": Constant(0.2)}

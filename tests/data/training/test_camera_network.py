@@ -7,7 +7,14 @@ import torch
 from torch.nn.functional import pad, pixel_shuffle, pixel_unshuffle
 from training_tools import CPU, EMOJI, words
 
-from lodestone.data.training.denoising import LossMeter, denoising_losses, draw_times
+from lodestone.data.training.denoising import (
+    LossMeter,
+    NoisyBatch,
+    add_noise,
+    denoising_losses,
+    draw_times,
+    mean_loss_gradients,
+)
 from lodestone.data.training.draft import draft_examples, fit_draft
 from lodestone.data.training.export import export
 from lodestone.data.training.mixture import Batch, Mixture
@@ -15,7 +22,7 @@ from lodestone.data.training.network import new_draft, new_unet, read_start
 from lodestone.data.training.sources import AbstractSource, Drawn
 from lodestone.data.training.state import Training
 from lodestone.errors import SettingError
-from lodestone.priors.embedded import embedded_folder
+from lodestone.priors.embedded import DRAFT, embedded_folder, load_draft
 from lodestone.prompts.camera import CAMERA_FEATURES, camera_features
 from lodestone.rendering.cameras import turntable
 
@@ -84,6 +91,19 @@ def test_a_start_of_another_network_is_refused(settings, version_0):
     narrower = replace(EMOJI, start=str(version_0.parent / "v1"))
     with pytest.raises(SettingError, match="differs from the network"):
         Training(narrower, CPU, read_start(narrower))
+
+
+def test_the_draft_network_of_the_start_is_kept_without_steps(settings, mixture, version_0):
+    folder = version_0.parent / "with-cameras"
+    export(Training(settings, CPU), folder)
+    kept = replace(settings, start=str(folder), draft_steps=0, seed=5)
+    training = Training(kept, CPU, read_start(kept))
+    fit_draft(training.draft, mixture, words, kept)
+    expected = load_draft(folder / DRAFT, CAMERA_FEATURES).state_dict()
+    assert all(torch.equal(p, expected[name]) for name, p in training.draft.state_dict().items())
+    wider = replace(kept, draft_hidden=48)
+    with pytest.raises(SettingError, match=r"draft_steps is 0, but .* has no draft network of these settings"):
+        Training(wider, CPU, read_start(wider))
 
 
 class TwoViews(AbstractSource):
@@ -172,31 +192,42 @@ def test_the_loss_is_the_weighted_error_of_the_clean_picture():
     bar = torch.linspace(0.999, 0.001, 1000)
     batch = Batch(torch.full((6, 3, 32, 32), 0.5), torch.zeros(6, 16, 384), torch.zeros(6, 384), torch.zeros(6, 384),
                   torch.ones(6), torch.zeros(6, dtype=torch.bool))  # fmt: skip
-    losses, t = denoising_losses(Zeros(), new_draft(EMOJI), batch, bar, EMOJI, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(losses, 0.25 * (1 / (1 - bar[t])).clamp(max=5))
+    noisy = add_noise(new_draft(EMOJI), batch, bar, EMOJI, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(denoising_losses(Zeros(), noisy), 0.25 * (1 / (1 - bar[noisy.t])).clamp(max=5))
 
 
 def test_a_mirrored_picture_comes_with_a_mirrored_draft():
-    shown = []
-
-    class Watch(torch.nn.Module):
-        def forward(self, x, t, **_):
-            shown.append(x[:, 48:])
-
-            class Result:
-                sample = torch.zeros(len(x), 48, 8, 8)
-
-            return Result
-
     pooled = torch.randn(1, 384, generator=torch.Generator().manual_seed(0)).expand(2, -1)
     batch = Batch(
         torch.zeros(2, 3, 32, 32), torch.zeros(2, 16, 384), pooled, pooled, torch.ones(2), torch.tensor([False, True])
     )
-    with torch.no_grad():
-        denoising_losses(Watch(), new_draft(EMOJI), batch, torch.rand(1000), EMOJI, torch.Generator().manual_seed(0))
-    first, second = pixel_shuffle(shown[0], 4).unflatten(1, (2, 3)).unbind()
+    noisy = add_noise(new_draft(EMOJI), batch, torch.rand(1000), EMOJI, torch.Generator().manual_seed(0))
+    first, second = pixel_shuffle(noisy.inputs[:, 48:], 4).unflatten(1, (2, 3)).unbind()
     torch.testing.assert_close(first[0], second[1])  # draft and mirror image have changed places
     torch.testing.assert_close(first[0], second[0].flip(-1))
+
+
+@pytest.mark.parametrize("workers", [2, 3, 8])
+def test_threads_that_share_a_batch_give_the_gradients_of_the_whole(workers):
+    """The mean over 5 pictures, in parts of unequal size; float64, so that only an error of the parts can show."""
+    unet = new_unet(EMOJI).double()
+    rng = torch.Generator().manual_seed(0)
+    noisy = NoisyBatch(
+        torch.randn(5, 48 + 96, 8, 8, generator=rng).double(),
+        torch.randint(0, 1000, (5,), generator=rng),
+        torch.randn(5, 16, 384, generator=rng).double(),
+        torch.randn(5, 384, generator=rng).double(),
+        torch.randn(5, 48, 8, 8, generator=rng).double(),
+        torch.rand(5, generator=rng).double(),
+    )
+    losses, gradients = mean_loss_gradients(unet, noisy, 1)
+    shared, parts = mean_loss_gradients(unet, noisy, workers)
+    torch.testing.assert_close(shared, losses)
+    for one, other in zip(gradients, parts, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+    denoising_losses(unet, noisy).mean().backward()
+    for parameter, gradient in zip(unet.parameters(), gradients, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-9, atol=1e-12)
 
 
 def test_losses_are_told_apart_by_noise():

@@ -5,14 +5,24 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import pixel_unshuffle
 
 from lodestone.data.training.mixture import Batch
 from lodestone.data.training.settings import TrainingSettings
 from lodestone.prompts.draft import AbstractDraft, draft_channels
+from lodestone.threads import over_threads
 
-__all__ = ["LEVELS", "LossMeter", "denoising_losses", "draw_times", "noise_schedule"]
+__all__ = [
+    "LEVELS",
+    "LossMeter",
+    "NoisyBatch",
+    "add_noise",
+    "denoising_losses",
+    "draw_times",
+    "mean_loss_gradients",
+    "noise_schedule",
+]
 
 LEVELS = 5
 """Equal ranges of the times 0..999 for which losses are told apart."""
@@ -30,15 +40,33 @@ def draw_times(count: int, power: float, rng: torch.Generator) -> Int[Tensor, " 
     return (1000 * torch.rand(count, generator=rng) ** power).long().clamp(max=999)
 
 
-def denoising_losses(
-    unet: Any,
+@dataclass(frozen=True)
+class NoisyBatch:
+    """What the network sees of a batch, and what it is to say."""
+
+    inputs: Float[Tensor, "b c h w"]
+    """Noisy latents, and the channels of the drafts."""
+    t: Int[Tensor, " b"]
+    tokens: Float[Tensor, "b length dim"]
+    pooled: Float[Tensor, "b dim_pooled"]
+    clean: Float[Tensor, "b depth h w"]
+    weight: Float[Tensor, " b"]
+
+    def split(self, parts: int) -> list["NoisyBatch"]:
+        """At most so many parts of nearly equal size, one after the other."""
+        fields = (self.inputs, self.t, self.tokens, self.pooled, self.clean, self.weight)
+        return [NoisyBatch(*some) for some in zip(*(field.tensor_split(parts) for field in fields), strict=True)]
+
+
+@torch.no_grad()
+def add_noise(
     draft: AbstractDraft,
     batch: Batch,
     alphas_cumprod: Float[Tensor, " 1000"],
     settings: TrainingSettings,
     rng: torch.Generator,
-) -> tuple[Float[Tensor, " b"], Int[Tensor, " b"]]:
-    """`min(1 / sigma_t^2, 5) || D(x_t, t, y, c) - x ||^2` of each picture, averaged over entries, and its time."""
+) -> NoisyBatch:
+    """`x_t = sqrt(abar_t) x + sqrt(1 - abar_t) eps` for drawn times and noise, and the drafts of what is told."""
     clean = pixel_unshuffle(batch.pictures, settings.space_to_depth)
     noise = torch.randn(clean.shape, generator=rng).to(clean.device)
     t = draw_times(len(clean), settings.time_power, rng).to(clean.device)
@@ -47,10 +75,33 @@ def denoising_losses(
     drawn = draft(batch.draft_read)
     drawn = torch.where(batch.mirrored[:, None, None, None], drawn.flip(-1), drawn)
     picture = draft_channels(drawn, clean.shape[-1]) * batch.kept[:, None, None, None]
-    inputs = torch.cat([noisy, picture], dim=1).contiguous(memory_format=torch.channels_last)
-    predicted = unet(inputs, t, encoder_hidden_states=batch.tokens, class_labels=batch.pooled).sample
-    weight = (1 / (1 - alpha_bar)).clamp(max=5)
-    return (weight * (predicted - clean).square()).flatten(1).mean(1), t
+    inputs = torch.cat([noisy, picture], dim=1)
+    weight = (1 / (1 - alphas_cumprod[t])).clamp(max=5)
+    return NoisyBatch(inputs, t, batch.tokens, batch.pooled, clean, weight)
+
+
+def denoising_losses(unet: Any, noisy: NoisyBatch) -> Float[Tensor, " b"]:
+    """`min(1 / sigma_t^2, 5) || D(x_t, t, y, c) - x ||^2` of each picture, averaged over entries."""
+    inputs = noisy.inputs.contiguous(memory_format=torch.channels_last)
+    predicted = unet(inputs, noisy.t, encoder_hidden_states=noisy.tokens, class_labels=noisy.pooled).sample
+    return noisy.weight * (predicted - noisy.clean).square().flatten(1).mean(1)
+
+
+def mean_loss_gradients(
+    unet: nn.Module, noisy: NoisyBatch, workers: int
+) -> tuple[Float[Tensor, " b"], list[Tensor | None]]:
+    """The loss of each picture and the gradient of their mean, computed by so many threads that share the batch."""
+    parameters = list(unet.parameters())
+
+    def learn(part: NoisyBatch) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+        losses = denoising_losses(unet, part)
+        total = losses.sum() / len(noisy.t)
+        return losses.detach(), torch.autograd.grad(total, parameters, allow_unused=True)
+
+    parts = noisy.split(min(workers, len(noisy.t)))
+    learned = [learn(parts[0])] if len(parts) == 1 else over_threads(learn, parts, len(parts))
+    sums = [None if some[0] is None else sum(some[1:], some[0]) for some in zip(*(g for _, g in learned), strict=True)]
+    return torch.cat([losses for losses, _ in learned]), sums
 
 
 @dataclass

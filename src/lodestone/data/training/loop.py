@@ -52,7 +52,7 @@ def train(
     held_out = HeldOut.render(settings, words, device) if settings.world else None
     if not has_checkpoint(folder):
         error = fit_draft(training.draft, mixture, words, settings)
-        report(f"draft network: mean squared error {error:.4f}")
+        report(f"draft network: mean squared error {error:.4f}" if settings.draft_steps else "draft network: kept")
         show(training, folder, words, held_out, report)
         save(training, folder)
     with GracefulInterrupt() as interrupt:

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from lodestone.data.training.settings import SCRATCH, TEXT_WIDTH, TrainingSettings
 from lodestone.errors import SettingError
 from lodestone.pretrained import Component
-from lodestone.priors.embedded import check_embedded, embedded_folder
+from lodestone.priors.embedded import DRAFT, INDEX, camera_count, check_embedded, embedded_folder, load_draft
 from lodestone.prompts.camera import CAMERA_FEATURES
 from lodestone.prompts.draft import DRAFT_SIDE, AbstractDraft, DraftNetwork
 from lodestone.prompts.solid_draft import SolidDraft
@@ -64,10 +64,11 @@ def new_draft(settings: TrainingSettings) -> AbstractDraft:
 
 @dataclass(frozen=True)
 class Start:
-    """The weights of the prior that a training begins with; its draft network is fitted anew."""
+    """The weights of the prior that a training begins with."""
 
     folder: Path
     unet: Mapping[str, Tensor]
+    draft: Mapping[str, Tensor] | None
 
 
 def read_start(settings: TrainingSettings) -> Start | None:
@@ -81,21 +82,24 @@ def read_start(settings: TrainingSettings) -> Start | None:
         return None
     folder = Path(settings.start).expanduser() if settings.start else embedded_folder()
     try:
-        check_embedded(folder)
+        cameras = camera_count(check_embedded(folder), folder / INDEX)
+        draft = load_draft(folder / DRAFT, cameras).state_dict() if (folder / DRAFT).exists() else None
         unet = Component(folder, "unet").load(UNet2DConditionModel, torch.float32).state_dict()
     except SettingError as error:
         raise SettingError(
             f"training.start is {folder}, which is no embedded prior ({str(error).split(': ', maxsplit=1)[0]}): give "
             f"the folder `prior` of a training, or {SCRATCH}"
         ) from error
-    return Start(folder, unet)
+    return Start(folder, unet, draft)
 
 
 @torch.no_grad()
-def begin_with(start: Start, unet: nn.Module) -> None:
+def begin_with(start: Start, unet: nn.Module, draft: nn.Module, draft_steps: int) -> None:
     """Carries the weights over; columns for the camera that the start does not have are zero.
 
-    Raises: SettingError if it is another network.
+    A draft network of another kind is left as it is, to be fitted.
+
+    Raises: SettingError if it is another network, or a draft network of another kind is not to be fitted.
     """
     for name, p in unet.named_parameters():
         if name not in start.unet or not fits(name, start.unet[name], p):
@@ -104,6 +108,17 @@ def begin_with(start: Start, unet: nn.Module) -> None:
                 f"give its channels and size, or choose {SCRATCH}"
             )
         p.copy_(pad(start.unet[name], (0, p.shape[-1] - start.unet[name].shape[-1])))
+    if start.draft is not None and shapes(start.draft) == shapes(draft.state_dict()):
+        draft.load_state_dict(start.draft)
+    elif not draft_steps:
+        raise SettingError(
+            f"training.draft_steps is 0, but {start.folder} has no draft network of these settings to keep: give steps"
+        )
+
+
+def shapes(tensors: Mapping[str, Tensor]) -> dict[str, torch.Size]:
+    """Of every tensor by name."""
+    return {name: tensor.shape for name, tensor in tensors.items()}
 
 
 def fits(name: str, known: Tensor, wanted: Tensor) -> bool:

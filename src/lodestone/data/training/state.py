@@ -5,11 +5,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from lodestone.data.training.denoising import LossMeter, denoising_losses, noise_schedule
+from lodestone.data.training.denoising import LossMeter, add_noise, mean_loss_gradients, noise_schedule
 from lodestone.data.training.mixture import Mixture, Words
 from lodestone.data.training.network import Start, begin_with, new_draft, new_unet
 from lodestone.data.training.settings import TrainingSettings
 from lodestone.optimize.moments import moments
+from lodestone.threads import workers_for
 
 __all__ = ["Training", "learning_rate"]
 
@@ -36,7 +37,7 @@ class Training:
         self.settings, self.device = settings, device
         unet, self.draft = new_unet(settings), new_draft(settings).to(device)
         if start is not None:
-            begin_with(start, unet)
+            begin_with(start, unet, self.draft, settings.draft_steps)
         self.unet = unet.to(device, memory_format=torch.channels_last)
         self.alphas_cumprod = noise_schedule().alphas_cumprod.to(device)
         self.average = {name: p.detach().clone() for name, p in self.unet.named_parameters()}
@@ -55,6 +56,11 @@ class Training:
         self.meter = LossMeter()
 
     @property
+    def workers(self) -> int:
+        """Threads that share a batch."""
+        return workers_for(self.settings.batch, self.device)
+
+    @property
     def finished(self) -> bool:
         """Whether no step is left."""
         return self.end is not None and self.step >= self.end
@@ -64,15 +70,16 @@ class Training:
         batch = mixture.batch(self.rng, words, self.device)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.settings, self.end)
-        losses, t = denoising_losses(self.unet, self.draft, batch, self.alphas_cumprod, self.settings, self.rng)
-        self.optimizer.zero_grad(set_to_none=True)
-        losses.mean().backward()
+        noisy = add_noise(self.draft, batch, self.alphas_cumprod, self.settings, self.rng)
+        losses, gradients = mean_loss_gradients(self.unet, noisy, self.workers)
+        for parameter, gradient in zip(self.unet.parameters(), gradients, strict=True):
+            parameter.grad = gradient
         nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
         self.optimizer.step()
         self.update_average()
-        self.meter.add(losses, t)
+        self.meter.add(losses, noisy.t)
         self.step += 1
-        return float(losses.detach().mean())
+        return float(losses.mean())
 
     def spend(self, seconds: float) -> None:
         """Counts time, and fixes the last step once the share of a budget of minutes is spent after which it falls."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from lodestone.data.training.denoising import LossMeter, denoising_losses
+from lodestone.data.training.denoising import LossMeter, add_noise, denoising_losses
 from lodestone.data.training.draft import draft_error
 from lodestone.data.training.mixture import Batch, Words, batch_of, white
 from lodestone.data.training.settings import TrainingSettings
@@ -68,5 +68,6 @@ class HeldOut:
         size, settings = training.settings.batch, training.settings
         for start in range(0, len(batch.pictures), size):
             some = batch.map(lambda part, start=start: part[start : start + size])  # type: ignore[misc]
-            meter.add(*denoising_losses(network, training.draft, some, training.alphas_cumprod, settings, rng))
+            noisy = add_noise(training.draft, some, training.alphas_cumprod, settings, rng)
+            meter.add(denoising_losses(network, noisy), noisy.t)
         return meter

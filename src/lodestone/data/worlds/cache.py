@@ -6,7 +6,6 @@ says which world and which settings made it, and anything else is refused.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from lodestone.data.worlds.world import World, WorldSample
 from lodestone.errors import SettingError, check_range
 from lodestone.rendering.cameras import Cameras, OrbitSampler, Viewpoints
 from lodestone.storage import load_tensors, save_tensors
+from lodestone.threads import over_threads
 
 __all__ = ["RenderedViews", "ViewSettings", "cameras_of", "read_cache", "render_views", "write_cache"]
 
@@ -128,13 +128,7 @@ def render_views(
             return None
         return index, sample.attributes, *render_scene(sample, settings)
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            rows = [row for row in pool.map(work, indices) if row is not None]
-    finally:
-        torch.set_num_threads(threads)
+    rows = [row for row in over_threads(work, indices, workers) if row is not None]
     if not rows:
         raise SettingError(f"none of the {len(indices)} scenes may be used: choose more scenes of the world")
     numbers, attributes, rgba, viewpoints = zip(*rows, strict=True)
