@@ -15,7 +15,7 @@ SOURCE = Path(lodestone.__file__).parent
 ORDER = (
     ("lodestone",),
     ("errors",),
-    ("allocation", "arrays", "schedules", "storage", "precision", "pretrained"),
+    ("allocation", "arrays", "schedules", "storage", "precision", "pretrained", "threads"),
     ("kernels",),
     ("rendering",),
     ("data.worlds",),
