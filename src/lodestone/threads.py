@@ -29,6 +29,8 @@ def over_threads(work: Callable[[Item], Result], items: Iterable[Item], workers:
 
     Gradients are recorded if they are where this is called. The first error of an item is raised.
     """
+    if workers == 1:
+        return [work(item) for item in items]
     recording, threads = torch.is_grad_enabled(), torch.get_num_threads()
 
     def run(item: Item) -> Result:

@@ -99,7 +99,7 @@ def mean_loss_gradients(
         return losses.detach(), torch.autograd.grad(total, parameters, allow_unused=True)
 
     parts = noisy.split(min(workers, len(noisy.t)))
-    learned = [learn(parts[0])] if len(parts) == 1 else over_threads(learn, parts, len(parts))
+    learned = over_threads(learn, parts, len(parts))
     sums = [None if some[0] is None else sum(some[1:], some[0]) for some in zip(*(g for _, g in learned), strict=True)]
     return torch.cat([losses for losses, _ in learned]), sums
 
