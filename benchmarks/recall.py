@@ -21,8 +21,7 @@ from PIL import Image
 
 from lodestone.allocation import keep_freed_memory
 from lodestone.data.emoji import load_emoji
-from lodestone.data.worlds.categories import CATEGORIES
-from lodestone.data.worlds.requests import parse
+from lodestone.data.worlds.requests import nouns, parse
 from lodestone.data.worlds.world import World
 from lodestone.evaluation.recognition import PictureIndex, Recall
 from lodestone.export.pictures import render_views, to_bytes
@@ -142,7 +141,7 @@ def main():
     index = None if chosen.table else PictureIndex.load()
     for method in [] if chosen.table else chosen.methods:
         for name in names:
-            if method == "truth" and name not in CATEGORIES:
+            if method == "truth" and name not in nouns():
                 continue
             key = f"{chosen.prior}/{method}/{name}"
             if chosen.again or key not in results:

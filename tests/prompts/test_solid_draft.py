@@ -101,6 +101,18 @@ def test_an_untold_camera_gives_a_flat_picture_whatever_stands_beside_it(draft: 
     assert draft(pooled([])).shape == (0, 3, DRAFT_SIDE, DRAFT_SIDE)
 
 
+def test_what_is_known_from_flat_pictures_alone_is_flat_from_every_camera(draft: SolidDraft) -> None:
+    flat, solid = draft(pooled([False])), draft(pooled([True, True]))
+    draft.flatness.bias.fill_(100.0)
+    torch.testing.assert_close(draft(pooled([True, True])), flat.expand(2, -1, -1, -1))
+    draft.flatness.weight.zero_()
+    draft.flatness.bias.zero_()
+    half = draft(pooled([True, True]))
+    draft.flatness.bias.fill_(-100.0)
+    torch.testing.assert_close(half, (draft(pooled([True, True])) + flat) / 2)
+    assert not torch.allclose(solid[0], solid[1])
+
+
 def test_the_error_of_some_pixels_is_that_of_all_in_the_mean(draft: SolidDraft) -> None:
     rows, rng = pooled([True, False, True]), torch.Generator().manual_seed(0)
     pictures = torch.rand(3, 3, DRAFT_SIDE, DRAFT_SIDE, generator=rng)
@@ -123,6 +135,7 @@ def test_a_thing_is_the_same_volume_alone_and_in_company(draft: SolidDraft) -> N
     alone = torch.cat(
         [read[:, WIDTH : 2 * WIDTH]] * 2 + [torch.zeros(4, 2 * WIDTH + 6), camera_features(AROUND)], dim=1
     )
+    draft.flatness.bias.fill_(-100.0)
     draft.placement[2].bias.zero_()
     draft.placement[2].bias[5] = 100.0  # out of sight
     torch.testing.assert_close(draft(read), draft(alone))
@@ -174,6 +187,7 @@ def test_a_third_thing_is_seen_where_it_is_placed(draft: SolidDraft) -> None:
     alone = torch.cat(
         [read[:, 3 * WIDTH : 4 * WIDTH]] * 2 + [torch.zeros(4, 2 * WIDTH + 6), camera_features(AROUND)], 1
     )
+    draft.flatness.bias.fill_(-100.0)
     draft.placement[2].bias.zero_()
     draft.placement[2].bias[[0, 5]] = 100.0
     torch.testing.assert_close(draft(read), draft(alone))

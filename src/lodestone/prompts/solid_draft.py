@@ -3,7 +3,8 @@
 A perceptron that reads the camera as eight numbers learns each view of each thing by itself, and from 200,000 views it
 learned little more than visual hulls. Here a caption gives one volume of densities and colours, and the camera decides
 how it is seen, by emission and absorption along the pixels' rays (Max 1995, doi 10.1109/2945.468400). So every view
-teaches all views, and drafts from all sides agree. Where no camera is told, the draft is a flat picture.
+teaches all views, and drafts from all sides agree. Where no camera is told, the draft is a flat picture; where the
+caption names what is known from flat pictures alone, it is so from every camera.
 
 A caption of two or three things ("a cat beside two blue chairs") is as many volumes, each the one that its thing has
 alone, moved and scaled: what is learned of a thing is known of it in all company.
@@ -33,6 +34,8 @@ DISTANCE = 3.0
 """Of the camera. A prior is told `d tan(f / 2)` alone, which fixes all but the perspective."""
 DENSITY, EMPTINESS = 12.0, -2.0
 """Density per world unit is `DENSITY softplus(v + EMPTINESS)` of the volume's first channel v."""
+SOLID = -4.0
+"""Logit of flatness before anything is learned."""
 BESIDE = ((0.0, 0.0, 0.0, -0.4, -0.28), (0.0, 0.0, 0.0, -0.4, 0.28), (0.05, -0.15, 0.0, -0.75, 0.25))
 """Placement of things before anything is learned: centre, log scale, and how far along the direction."""
 RAYS = 160
@@ -161,6 +164,8 @@ class Placement:
 class SolidDraft(AbstractDraft):
     """Sums of learned volumes, one for each thing, seen from the camera; where none is told, a sum of learned pictures.
 
+    A learned share of the latter is in the former: all of it for what volumes do not know, none for what they do.
+
     Args:
         width: of a sentence embedding.
         hidden: width of the layers; there are a quarter as many learned volumes, and pictures.
@@ -172,6 +177,8 @@ class SolidDraft(AbstractDraft):
         self.words = nn.Sequential(nn.Linear(width, hidden), *between, nn.LayerNorm(hidden), nn.SiLU())
         self.picture = nn.Sequential(nn.Linear(hidden, hidden // 4), nn.Linear(hidden // 4, 3 * PIXELS))
         self.volume = nn.Sequential(nn.Linear(hidden, hidden // 4), nn.Linear(hidden // 4, 4 * VOLUME_SIDE**3))
+        self.flatness = nn.Linear(hidden, 1)
+        nn.init.constant_(self.flatness.bias, SOLID)
         told, placed = (THINGS + 1) * hidden + 3 * THINGS, nn.Linear(hidden // 4, 5 * THINGS)
         self.placement = nn.Sequential(nn.Linear(told, hidden // 4), nn.SiLU(), placed)
         nn.init.zeros_(placed.weight)
@@ -199,14 +206,15 @@ class SolidDraft(AbstractDraft):
     def see(self, read: Float[Tensor, "b dim"], pixels: Int[Tensor, "b r"]) -> Float[Tensor, "b 3 r"]:
         """Some pixels of each draft."""
         captions = Captions.parse(read, self.width)
-        told = captions.told
-        solid = self.matter(captions.take(told), pixels[told]).over_white()
-        drawn = self.picture(self.words(captions.whole[~told]))
-        return merged(told, solid, picked(drawn.unflatten(1, (3, PIXELS)), pixels[~told]))
+        told, features = captions.told, self.features(captions)
+        flat = picked(self.picture(features[:, 0]).unflatten(1, (3, PIXELS)), pixels)
+        solid = self.matter(captions.take(told), features[told], pixels[told]).over_white()
+        flatness = self.flatness(features[told, 0]).sigmoid()[:, :, None]
+        return flat.index_put((told,), torch.lerp(solid, flat[told], flatness))
 
-    def matter(self, captions: Captions, pixels: Int[Tensor, "b r"]) -> Matter:
+    def matter(self, captions: Captions, features: Float[Tensor, "b n hidden"], pixels: Int[Tensor, "b r"]) -> Matter:
         """What the rays of pixels meet: the thing of the caption, or all of them in their places."""
-        points, named, features = sample_points(captions.camera, pixels), captions.named, self.features(captions)
+        points, named = sample_points(captions.camera, pixels), captions.named
         several = named[:, 1]
         placement = self.place(captions, features)
         first = points.index_put((several,), placement.of(several, 0).inverse(points[several]))
@@ -238,11 +246,3 @@ class SolidDraft(AbstractDraft):
 def picked(pictures: Float[Tensor, "b 3 n"], pixels: Int[Tensor, "b r"]) -> Float[Tensor, "b 3 r"]:
     """The colours of some pixels."""
     return pictures.gather(2, pixels[:, None].expand(-1, 3, -1))
-
-
-def merged(
-    chosen: Bool[Tensor, " b"], yes: Float[Tensor, "c 3 r"], no: Float[Tensor, "d 3 r"]
-) -> Float[Tensor, "b 3 r"]:
-    """Rows of the first where `chosen`, of the second elsewhere."""
-    result = yes.new_empty(len(chosen), *yes.shape[1:])
-    return result.index_put((chosen,), yes).index_put((~chosen,), no)

@@ -5,7 +5,7 @@ of the camera are not in here; prompts add them.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from lodestone.data.worlds.draw import Draw
@@ -13,6 +13,7 @@ from lodestone.data.worlds.things import Thing
 
 __all__ = [
     "NUMBERS",
+    "OTHER_NAMES",
     "Attributes",
     "Item",
     "Kind",
@@ -56,6 +57,38 @@ INVERSE = {
     Relation.BEHIND: Relation.FRONT,
 }
 """What is said where the second item is named first."""
+
+OTHER_NAMES: dict[str, tuple[str, ...]] = {
+    "airplane": ("aeroplane", "plane", "jet"),
+    "axe": ("hatchet",),
+    "backpack": ("rucksack",),
+    "bicycle": ("bike",),
+    "bookshelf": ("bookcase",),
+    "bucket": ("pail",),
+    "car": ("automobile",),
+    "dice": ("game die", "die"),
+    "doughnut": ("donut",),
+    "fir tree": ("evergreen tree", "pine tree"),
+    "fire engine": ("fire truck",),
+    "frying pan": ("skillet",),
+    "hamburger": ("burger", "cheeseburger"),
+    "hot dog": ("hotdog",),
+    "knife": ("kitchen knife",),
+    "mushroom": ("toadstool",),
+    "rabbit": ("bunny",),
+    "sailboat": ("sailing boat",),
+    "saw": ("handsaw", "carpentry saw"),
+    "shovel": ("spade",),
+    "sneaker": ("running shoe",),
+    "soccer ball": ("football",),
+    "sofa": ("couch",),
+    "teddy bear": ("teddy", "stuffed bear"),
+    "train": ("locomotive", "steam train"),
+    "truck": ("lorry",),
+    "turtle": ("tortoise",),
+    "violin": ("fiddle",),
+}
+"""What else a category is called."""
 
 SYNONYMS = {Relation.BESIDE: ("beside", "next to", "by"), Relation.ON: ("on", "on top of")}
 
@@ -137,8 +170,15 @@ def plain_caption(attributes: Attributes) -> str:
     return first
 
 
+def renamed(item: Item, draw: Draw) -> Item:
+    """One object is sometimes called by another name of its category."""
+    names = OTHER_NAMES.get(item.noun, ())
+    return replace(item, noun=draw.choice(names)) if names and item.count == 1 and draw.chance(0.35) else item
+
+
 def varied(item: Item, draw: Draw, *, alone: bool) -> str:
     """Another way to say an item; a colour that goes without saying is sometimes said, a relative clause if alone."""
+    item = renamed(item, draw.part("name"))
     color = item.color if item.natural and draw.chance(0.2) else item.said_color
     if color and alone and draw.chance(0.15):
         are = "are" if item.count > 1 else "is"

@@ -3,7 +3,7 @@
 import functools
 import re
 
-from lodestone.data.worlds.captions import NUMBERS, Relation, plural_of, without_frame
+from lodestone.data.worlds.captions import NUMBERS, OTHER_NAMES, Relation, plural_of, without_frame
 from lodestone.data.worlds.categories import CATEGORIES
 from lodestone.data.worlds.colors import COLORS
 from lodestone.data.worlds.draw import Draw
@@ -60,12 +60,14 @@ def related(first: Wanted, relation: Relation, second: str) -> Request:
 
 @functools.cache
 def nouns() -> dict[str, tuple[str, bool]]:
-    """Every singular and plural with its category, and whether it is a plural."""
+    """Every singular and plural with its category, and whether it is a plural; other names of categories as well."""
     known: dict[str, tuple[str, bool]] = {}
     for noun, make in CATEGORIES.items():
         plural = make(Draw("plural", noun)).plural or plural_of(noun)
         known[plural.lower()] = (noun, True)
         known[noun.lower()] = (noun, False)
+        for name in OTHER_NAMES.get(noun, ()):
+            known |= {plural_of(name): (noun, True), name: (noun, False)}
     return known
 
 
