@@ -54,7 +54,8 @@ class PixelRefiner(nn.Module):
         changes = self.modulation(level_features(log_snr).to(clean.dtype)).unflatten(1, (len(DILATIONS), 2, -1))
         for i, (spatial, mixing) in enumerate(zip(self.spatial, self.mixing, strict=True)):
             scale, shift = changes[:, i, :, :, None, None].unbind(dim=1)
-            x = x + mixing(silu(spatial(x * (1 + scale) + shift)))
+            x = x * (1 + scale) + shift
+            x = x + mixing(silu(spatial(x)))
         return clean + pixel_unshuffle(self.last(silu(x)), self.factor)
 
     def seen(self, clean: Latents, noisy: Latents, log_snr: Float[Tensor, " b"]) -> Float[Tensor, "b 8 height width"]:

@@ -19,6 +19,7 @@ from lodestone.data.training.draft import draft_examples, fit_draft
 from lodestone.data.training.export import export
 from lodestone.data.training.mixture import Batch, Mixture
 from lodestone.data.training.network import RefinedNetwork, new_draft, new_network, read_start
+from lodestone.data.training.refiner import fit_refiner
 from lodestone.data.training.sources import AbstractSource, Drawn
 from lodestone.data.training.state import Training
 from lodestone.errors import SettingError
@@ -118,6 +119,18 @@ def test_the_refiner_of_the_start_is_carried_over_and_another_width_begins_anew(
     assert Training(begun, CPU, read_start(begun)).network.refiner.last.weight.eq(0.25).all()
     wider = replace(begun, refiner_width=24)
     assert Training(wider, CPU, read_start(wider)).network.refiner.last.weight.eq(0).all()
+
+
+def test_a_refiner_that_is_fitted_alone_lowers_the_loss_and_changes_nothing_else(settings, emoji_alone):
+    """The network has random weights, so that the refiner must paint out what it says."""
+    quick = replace(EMOJI, refiner_steps=60, batch=8)
+    training = Training(quick, CPU)
+    before = {name: p.detach().clone() for name, p in training.network.unet.named_parameters()}
+    untrained = fit_refiner(Training(replace(quick, refiner_steps=1), CPU), emoji_alone, words)
+    assert fit_refiner(training, emoji_alone, words) < 0.6 * untrained
+    after = dict(training.network.unet.named_parameters())
+    assert all(torch.equal(after[name], p) and after[name].requires_grad for name, p in before.items())
+    assert all(torch.equal(training.average[name], p) for name, p in training.network.named_parameters())
 
 
 def test_the_refiner_learns_at_its_own_rate(settings):

@@ -57,6 +57,8 @@ class TrainingSettings:
     """Whether it falls like half a cosine; linearly if not."""
     refiner_rate: float = 4.0
     """How many times larger the learning rate of the refiner is, which is small and learns from every pixel."""
+    refiner_steps: int = 0
+    """Steps in which the refiner is fitted alone before the training: for a start that has none, say 1,400."""
     refiner_width: int = 16
     """Channels of the refiner."""
     ema: float = 0.9995
@@ -110,6 +112,7 @@ class TrainingSettings:
         check_range("training.draft_noise", self.draft_noise, 0.0, 100.0)
         check_range("training.minutes", self.minutes, 0.0, 1e6)
         check_range("training.draft_steps", self.draft_steps, 0, 10**9)
+        check_range("training.refiner_steps", self.refiner_steps, 0, 10**9)
         check_range("training.decay", self.decay, 0, self.steps - 1 if self.minutes else self.steps)
         if self.size % self.space_to_depth or DRAFT_SIDE % self.side:
             raise SettingError(

@@ -40,7 +40,8 @@ class Training:
             begin_with(start, network, self.draft, settings.draft_steps)
         self.network = network.placed(device)
         self.alphas_cumprod = noise_schedule().alphas_cumprod.to(device)
-        self.average = {name: p.detach().clone() for name, p in self.network.named_parameters()}
+        self.average: dict[str, Tensor] = {}
+        self.forget_average()
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": list(self.network.unet.parameters()), "rate": 1.0},
@@ -95,6 +96,10 @@ class Training:
         constant = 1 - settings.decay / settings.steps
         if self.end is None and self.seconds >= 60 * settings.minutes * constant:
             self.end = max(self.step + 1, round(self.step / constant))
+
+    def forget_average(self) -> None:
+        """The averaged weights begin with what the weights are."""
+        self.average = {name: p.detach().clone() for name, p in self.network.named_parameters()}
 
     @torch.no_grad()
     def update_average(self) -> None:
