@@ -58,10 +58,10 @@ def test_zero_columns_reproduce_version_0_with_and_without_camera(settings, vers
     pooled, t = torch.randn(4, 384, generator=rng), torch.tensor([5, 300, 700, 999])
     camera = camera_features(turntable(4, elevation=20.0, distance=2.8, field_of_view=45.0))
     with torch.no_grad():
-        expected = old.network(noisy, t, log_snr, tokens, pooled)
+        expected = old.network(noisy, t, log_snr, tokens, pooled)[1]
         for told in (camera, torch.zeros_like(camera)):
             vector = torch.cat([pooled, told], dim=1)
-            found = new.network(noisy, t, log_snr, tokens, vector)
+            found = new.network(noisy, t, log_snr, tokens, vector)[1]
             torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
@@ -189,7 +189,7 @@ def test_the_network_learns_to_tell_two_views_apart_by_the_camera_alone(settings
     shown = torch.zeros(4, 48 + 96, 8, 8)
     shown[:, :48].normal_(generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        found = training.network(shown, torch.full((4,), 999), torch.full((4,), -20.0), batch.tokens, batch.pooled)
+        found = training.network(shown, torch.full((4,), 999), torch.full((4,), -20.0), batch.tokens, batch.pooled)[1]
     error = (found - pixel_unshuffle(batch.pictures, 4)).square().mean()
     assert float(error) < 0.5 * VARIANCE
 
@@ -226,7 +226,8 @@ def test_the_loss_is_the_weighted_error_of_the_clean_picture():
     batch = Batch(torch.full((6, 3, 32, 32), 0.5), torch.zeros(6, 16, 384), torch.zeros(6, 384), torch.zeros(6, 384),
                   torch.ones(6), torch.zeros(6, dtype=torch.bool))  # fmt: skip
     noisy = add_noise(new_draft(EMOJI), batch, bar, EMOJI, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(denoising_losses(network, noisy), 0.25 * (1 / (1 - bar[noisy.t])).clamp(max=5))
+    for losses in denoising_losses(network, noisy):
+        torch.testing.assert_close(losses, 0.25 * (1 / (1 - bar[noisy.t])).clamp(max=5))
 
 
 def test_a_mirrored_picture_comes_with_a_mirrored_draft():
@@ -260,7 +261,7 @@ def test_threads_that_share_a_batch_give_the_gradients_of_the_whole(workers):
     torch.testing.assert_close(shared, losses)
     for one, other in zip(gradients, parts, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
-    denoising_losses(network, noisy).mean().backward()
+    sum(denoising_losses(network, noisy)).mean().backward()
     for parameter, gradient in zip(network.parameters(), gradients, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-9, atol=1e-12)
 

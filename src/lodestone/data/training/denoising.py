@@ -83,23 +83,27 @@ def add_noise(
     return NoisyBatch(inputs, t, log_snr, batch.tokens, batch.pooled, clean, weight)
 
 
-def denoising_losses(network: RefinedNetwork, noisy: NoisyBatch) -> Float[Tensor, " b"]:
-    """`min(1 / sigma_t^2, 5) || D(x_t, t, y, c) - x ||^2` of each picture, averaged over entries."""
+def denoising_losses(network: RefinedNetwork, noisy: NoisyBatch) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
+    """`min(1 / sigma_t^2, 5) || D(x_t, t, y, c) - x ||^2` of each picture, averaged over entries.
+
+    The first is of what the U-Net says alone, the second of the refined prediction.
+    """
     inputs = noisy.inputs.contiguous(memory_format=torch.channels_last)
-    predicted = network(inputs, noisy.t, noisy.log_snr, noisy.tokens, noisy.pooled)
-    return noisy.weight * (predicted - noisy.clean).square().flatten(1).mean(1)
+    predictions = network(inputs, noisy.t, noisy.log_snr, noisy.tokens, noisy.pooled)
+    alone, refined = (noisy.weight * (part - noisy.clean).square().flatten(1).mean(1) for part in predictions)
+    return alone, refined
 
 
 def mean_loss_gradients(
     network: RefinedNetwork, noisy: NoisyBatch, workers: int
 ) -> tuple[Float[Tensor, " b"], list[Tensor | None]]:
-    """The loss of each picture and the gradient of their mean, computed by so many threads that share the batch."""
+    """The refined loss of each picture, and the gradient of the mean of both losses; threads share the batch."""
     parameters = list(network.parameters())
 
     def learn(part: NoisyBatch) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-        losses = denoising_losses(network, part)
-        total = losses.sum() / len(noisy.t)
-        return losses.detach(), torch.autograd.grad(total, parameters, allow_unused=True)
+        alone, refined = denoising_losses(network, part)
+        total = (alone + refined).sum() / len(noisy.t)
+        return refined.detach(), torch.autograd.grad(total, parameters, allow_unused=True)
 
     parts = noisy.split(min(workers, len(noisy.t)))
     learned = over_threads(learn, parts, len(parts))

@@ -73,7 +73,11 @@ def new_unet(settings: TrainingSettings) -> Any:
 
 
 class RefinedNetwork(nn.Module):
-    """A U-Net that predicts clean latents, and the refiner behind it."""
+    """A U-Net that predicts clean latents, and the refiner behind it.
+
+    No gradient flows from the refiner to the U-Net: when both learned from the refined prediction, the U-Net forgot
+    what it knew, and the loss on held-out captions was .0275 where the two one after the other have .0258.
+    """
 
     def __init__(self, unet: Any, refiner: PixelRefiner) -> None:
         super().__init__()
@@ -86,11 +90,10 @@ class RefinedNetwork(nn.Module):
         log_snr: Float[Tensor, " b"],
         tokens: Float[Tensor, "b length dim"],
         pooled: Float[Tensor, "b dim_pooled"],
-    ) -> Float[Tensor, "b depth h w"]:
-        """The prediction from noisy latents and, in the channels behind them, drafts."""
-        clean = self.unet(inputs, t, encoder_hidden_states=tokens, class_labels=pooled).sample
-        refined: Tensor = self.refiner(clean, inputs[:, : clean.shape[1]], log_snr)
-        return refined
+    ) -> tuple[Float[Tensor, "b depth h w"], Float[Tensor, "b depth h w"]]:
+        """The U-Net's prediction from noisy latents and, in the channels behind them, drafts; and the refined one."""
+        clean: Tensor = self.unet(inputs, t, encoder_hidden_states=tokens, class_labels=pooled).sample
+        return clean, self.refiner(clean.detach(), inputs[:, : clean.shape[1]], log_snr)
 
     def placed(self, device: torch.device) -> "RefinedNetwork":
         """On a device, with the channels innermost."""

@@ -20,7 +20,7 @@ def fit_refiner(training: Training, mixture: Mixture, words: Words) -> float:
     training.network.unet.requires_grad_(False)
     recent = 0.0
     for step in range(steps):
-        loss = denoising_losses(training.network, drawn(training, mixture, words, rng)).mean()
+        loss = denoising_losses(training.network, drawn(training, mixture, words, rng))[1].mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

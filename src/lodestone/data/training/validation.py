@@ -70,5 +70,5 @@ class HeldOut:
         for start in range(0, len(batch.pictures), size):
             some = batch.map(lambda part, start=start: part[start : start + size])  # type: ignore[misc]
             noisy = add_noise(training.draft, some, training.alphas_cumprod, settings, rng)
-            meter.add(denoising_losses(network, noisy), noisy.t)
+            meter.add(denoising_losses(network, noisy)[1], noisy.t)
         return meter
