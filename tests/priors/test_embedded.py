@@ -17,14 +17,12 @@ from lodestone.data.training.state import Training
 from lodestone.errors import SettingError
 from lodestone.pretrained import read_json
 from lodestone.priors.choose import open_prior
-from lodestone.priors.embedded import REFINER, embedded_folder, is_embedded, load_embedded, text_encoder
+from lodestone.priors.embedded import embedded_folder, is_embedded, load_embedded, text_encoder
 from lodestone.priors.noise import NoiseSchedule
-from lodestone.priors.refiner import PixelRefiner
 from lodestone.prompts.camera import CAMERA_FEATURES, camera_features
 from lodestone.prompts.conditioning import Conditioning
 from lodestone.prompts.prompt import EncodedPrompt, PromptSettings
 from lodestone.rendering.cameras import turntable
-from lodestone.storage import save_tensors
 
 CPU = torch.device("cpu")
 
@@ -63,12 +61,6 @@ def copy_small_files(source: Path, target: Path) -> Path:
             else:
                 new.symlink_to(path)
     return target
-
-
-def unlinked(path: Path) -> Path:
-    """The place of a linked file, free to be written to."""
-    path.unlink()
-    return path
 
 
 def test_an_exported_folder_is_a_prior(exported: Path) -> None:
@@ -118,25 +110,6 @@ def test_a_folder_without_a_draft_network_is_a_prior(exported: Path, tmp_path: P
     said = prior.text_encoder.encode(["a red fox"])
     assert said.picture is None
     assert prior.denoiser(torch.randn(1, 48, 16, 16), torch.tensor([5]), said).clean.shape == (1, 48, 16, 16)
-
-
-def test_a_refiner_corrects_what_the_network_says(exported: Path, tmp_path: Path) -> None:
-    """In pixels, by a constant here: `x + 0.5`; and a folder without one is a prior."""
-    folder = copy_small_files(exported, tmp_path / "refined")
-    refiner = PixelRefiner(4)
-    with torch.no_grad():
-        refiner.last.bias.fill_(0.5)  # type: ignore[union-attr]
-    save_tensors(unlinked(folder / REFINER), refiner.state_dict(), {"width": 16})
-    refined = load_embedded(folder, device=CPU)
-    (folder / REFINER).unlink()
-    plain = load_embedded(folder, device=CPU)
-    said = plain.text_encoder.encode(["a red fox"])
-    noisy, t = torch.randn(1, 48, 16, 16, generator=torch.Generator().manual_seed(0)), torch.tensor([400])
-    with torch.no_grad():
-        one, two = plain.denoiser(noisy, t, said), refined.denoiser(noisy, t, said)
-    torch.testing.assert_close(two.clean, one.clean + 0.5)
-    alpha, sigma = plain.denoiser.schedule.alpha(t), plain.denoiser.schedule.sigma(t)
-    torch.testing.assert_close(alpha * two.clean + sigma * two.noise, noisy, atol=1e-5, rtol=1e-5)
 
 
 def test_a_folder_opens_with_the_loader_that_it_needs(exported: Path) -> None:
@@ -232,11 +205,6 @@ BAD: dict[str, tuple[Callable[[Path], None], str]] = {
         "has no .*safetensors",
     ),
     "damaged draft": (lambda folder: damage_link(folder / "draft.safetensors"), "draft.safetensors is damaged"),
-    "damaged refiner": (lambda folder: damage_link(folder / "refiner.safetensors"), "refiner.safetensors is damaged"),
-    "other refiner": (
-        lambda folder: shutil.copyfile(folder / "draft.safetensors", unlinked(folder / "refiner.safetensors")),
-        "holds no refiner: export it again",
-    ),
     "no draft": (lambda folder: (folder / "draft.safetensors").unlink(), "in_channels 72 where .* needs 48"),
     "no scheduler": (lambda folder: (folder / "scheduler" / "scheduler_config.json").unlink(), "has no .*scheduler"),
 }

@@ -33,10 +33,9 @@ SHOWN = (
 CARD = """# Lodestone embedded prior, version {version}
 
 A text-conditioned pixel-space diffusion model at 64 x 64 in the diffusers folder format: a `UNet2DConditionModel` on
-blocks of {factor} x {factor} pixels moved into channels, which predicts the clean picture; a small network at full
-resolution that corrects the prediction (`refiner.safetensors`); and one that drafts the mean picture of a caption
-(`draft.safetensors`), which the U-Net sees as extra channels. Text states come from all-MiniLM-L6-v2. Stored in half
-precision, drafts in eight bits, {megabytes:.1f} MB in all.
+blocks of {factor} x {factor} pixels moved into channels, which predicts the clean picture, and a small network that
+drafts the mean picture of a caption (`draft.safetensors`), which the U-Net sees as extra channels. Text states come
+from all-MiniLM-L6-v2. Stored in half precision, drafts in eight bits, {megabytes:.1f} MB in all.
 
 - **Data**: {data}
 - **Training**: {steps} steps of {batch} pictures with `lodestone prior train`, settings in `training.json`. {note}

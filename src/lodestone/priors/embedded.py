@@ -1,10 +1,9 @@
 """The embedded prior: the small text-conditioned pixel-space model that ships with the package.
 
 It is trained by `lodestone.data.training`, whose `export` writes the folder that is read here: a diffusers U-Net and
-scheduler, a refiner of the U-Net's predictions, a draft network, and a `model_index.json` that names the exact
-autoencoder (blocks of pixels moved into channels), the text encoder (MiniLM token states) and how many numbers tell a
-camera (version 1; version 0 knows none, and has no such entry). A folder without a refiner or a draft network is read
-as well.
+scheduler, a draft network, and a `model_index.json` that names the exact autoencoder (blocks of pixels moved into
+channels), the text encoder (MiniLM token states) and how many numbers tell a camera (version 1; version 0 knows none,
+and has no such entry). A folder without a draft network is read as well.
 """
 
 import hashlib
@@ -20,7 +19,6 @@ from lodestone.pretrained import Component, read_json
 from lodestone.priors.autoencoder import SpaceToDepth
 from lodestone.priors.denoiser import Prior
 from lodestone.priors.network import NetworkDenoiser, read_scheduler
-from lodestone.priors.refiner import PixelRefiner
 from lodestone.prompts.cache import CachedTextEncoder
 from lodestone.prompts.camera import CAMERA_FEATURES, CameraConditioner, SpokenCamera
 from lodestone.prompts.draft import DRAFT_SIDE, AbstractDraft, DraftedText, DraftNetwork
@@ -32,14 +30,12 @@ from lodestone.storage import load_tensors
 __all__ = [
     "DRAFT",
     "INDEX",
-    "REFINER",
     "camera_count",
     "check_embedded",
     "embedded_folder",
     "is_embedded",
     "load_draft",
     "load_embedded",
-    "load_refiner",
 ]
 
 TEXT_WIDTH = 384
@@ -48,9 +44,6 @@ TEXT_WIDTH = 384
 
 DRAFT = "draft.safetensors"
 """File of the draft network, where a prior has one."""
-
-REFINER = "refiner.safetensors"
-"""File of the refiner, where a prior has one."""
 
 INDEX = "model_index.json"
 """File that says of which parts a prior is made."""
@@ -80,9 +73,8 @@ def load_embedded(folder: Path | None = None, *, device: torch.device) -> Prior:
     index = check_embedded(chosen)
     schedule, prediction_type = read_scheduler(chosen / "scheduler" / "scheduler_config.json")
     unet = Component(chosen, "unet").load(UNet2DConditionModel, torch.float32).to(device)
+    denoiser = NetworkDenoiser(unet, schedule, prediction_type)
     factor, length = index["autoencoder"]["factor"], index["text_encoder"]["tokens"]
-    refiner = load_refiner(chosen / REFINER, factor).to(device) if (chosen / REFINER).exists() else None
-    denoiser = NetworkDenoiser(unet, schedule, prediction_type, refiner)
     side, cameras = denoiser.latent_shape[1], camera_count(index, chosen / INDEX)
     identity, build = text_encoder(chosen, length, side, cameras)
     camera = camera_conditioner(chosen, side, device) if cameras else None
@@ -131,20 +123,6 @@ def load_draft(path: Path, cameras: int = 0) -> AbstractDraft:
     return network.eval().requires_grad_(False)
 
 
-def load_refiner(path: Path, factor: int) -> PixelRefiner:
-    """The frozen refiner of a prior whose blocks have sides of `factor` pixels, computed in float32.
-
-    Raises: SettingError if the file is damaged or holds another network.
-    """
-    tensors, metadata = load_tensors(path)
-    try:
-        network = PixelRefiner(factor, metadata["width"])
-        network.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise SettingError(f"{path} holds no refiner: export it again or choose another --prior") from error
-    return network.eval().requires_grad_(False)
-
-
 def check_embedded(folder: Path) -> dict[str, Any]:
     """Checks that the folder is whole and its parts belong together; returns its index.
 
@@ -158,8 +136,6 @@ def check_embedded(folder: Path) -> dict[str, Any]:
     whole_number(index, "text_encoder", "minilm", "tokens", path)
     unet.check()
     cameras = camera_count(index, path)
-    if (folder / REFINER).exists():
-        load_refiner(folder / REFINER, factor)
     expected = {
         "in_channels": 3 * factor**2 + draft_channel_count(folder, network, cameras),
         "out_channels": 3 * factor**2,

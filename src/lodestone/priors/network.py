@@ -14,7 +14,6 @@ from lodestone.pretrained import read_json
 from lodestone.priors.adapters import AdaptedAttention, LowRankAdapter, LowRankSettings
 from lodestone.priors.denoiser import AbstractDenoiser, Prediction, PredictionType
 from lodestone.priors.noise import NoiseSchedule
-from lodestone.priors.refiner import PixelRefiner
 from lodestone.prompts.conditioning import Conditioning
 from lodestone.threads import over_threads, workers_for
 
@@ -42,19 +41,12 @@ class NetworkDenoiser(AbstractDenoiser):
     noisy latents. Gradients flow to the noisy latents and to the tokens (a learned null prompt), never to the weights;
     through float16 weights they are rescaled on the way as in `lodestone.precision`, so that a null prompt learned on
     a half-precision network does not starve. A network with more input than output channels is shown
-    `Conditioning.picture` beside the noisy latents (a draft, a reference view). A refiner corrects what a network that
-    puts out the clean latents says.
+    `Conditioning.picture` beside the noisy latents (a draft, a reference view).
 
     Raises: SettingError if the network needs conditioning that no `Conditioning` holds.
     """
 
-    def __init__(
-        self,
-        network: Any,
-        schedule: NoiseSchedule,
-        prediction_type: PredictionType,
-        refiner: PixelRefiner | None = None,
-    ) -> None:
+    def __init__(self, network: Any, schedule: NoiseSchedule, prediction_type: PredictionType) -> None:
         super().__init__()
         network = network.eval().requires_grad_(False)
         if network.device.type == "cpu":
@@ -62,8 +54,6 @@ class NetworkDenoiser(AbstractDenoiser):
             network.to(memory_format=torch.channels_last)
         self.pooled_embedding = network.class_embedding
         self.network = with_open_time_embedding(network)
-        assert refiner is None or prediction_type is PredictionType.CLEAN
-        self.refiner = refiner.eval().requires_grad_(False) if refiner is not None else None
         self.schedule, self.prediction_type = schedule, prediction_type
         size = network.config.sample_size
         height, width = (size, size) if isinstance(size, int) else size
@@ -129,8 +119,6 @@ class NetworkDenoiser(AbstractDenoiser):
             return_dict=False,
         )
         output: Tensor = prediction[0]
-        if self.refiner is not None:
-            output = self.refiner(output, sample[:, : output.shape[1]], self.schedule.log_snr(t))
         return output.contiguous()
 
     @property

@@ -38,10 +38,6 @@ class NoiseSchedule:
         """Standard deviation of the noise at each time."""
         return self.sigmas.to(t.device)[t]
 
-    def log_snr(self, t: Times) -> PerSample:
-        """`log(alpha_t^2 / sigma_t^2)`, the logarithm of the signal-to-noise ratio."""
-        return 2 * (self.alpha(t) / self.sigma(t)).log()
-
     def add_noise(self, clean: Latents, noise: Latents, t: Times) -> Latents:
         """`x_t = alpha_t x + sigma_t eps`."""
         return over_batch(self.alpha(t)) * clean + over_batch(self.sigma(t)) * noise

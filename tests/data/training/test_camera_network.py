@@ -18,13 +18,11 @@ from lodestone.data.training.denoising import (
 from lodestone.data.training.draft import draft_examples, fit_draft
 from lodestone.data.training.export import export
 from lodestone.data.training.mixture import Batch, Mixture
-from lodestone.data.training.network import RefinedNetwork, new_draft, new_network, read_start
-from lodestone.data.training.refiner import fit_refiner
+from lodestone.data.training.network import new_draft, new_unet, read_start
 from lodestone.data.training.sources import AbstractSource, Drawn
 from lodestone.data.training.state import Training
 from lodestone.errors import SettingError
-from lodestone.priors.embedded import DRAFT, REFINER, embedded_folder, load_draft, load_refiner
-from lodestone.priors.refiner import PixelRefiner
+from lodestone.priors.embedded import DRAFT, embedded_folder, load_draft
 from lodestone.prompts.camera import CAMERA_FEATURES, camera_features
 from lodestone.rendering.cameras import turntable
 
@@ -40,8 +38,8 @@ def test_new_columns_for_the_camera_are_zero_and_the_rest_is_carried_over(settin
     old = Training(replace(EMOJI, start=str(version_0)), CPU, read_start(replace(EMOJI, start=str(version_0))))
     begun = replace(settings, start=str(version_0))
     new = Training(begun, CPU, read_start(begun))
-    before, after = dict(old.network.named_parameters()), dict(new.network.named_parameters())
-    wide = "unet.class_embedding.linear_1.weight"
+    before, after = dict(old.unet.named_parameters()), dict(new.unet.named_parameters())
+    wide = "class_embedding.linear_1.weight"
     assert torch.equal(after[wide], pad(before[wide], (0, CAMERA_FEATURES)))
     assert all(torch.equal(after[name], p) for name, p in before.items() if name != wide)
     assert all(torch.equal(new.average[name], p) for name, p in after.items())
@@ -54,14 +52,13 @@ def test_zero_columns_reproduce_version_0_with_and_without_camera(settings, vers
     old = Training(old, CPU, read_start(old))
     rng = torch.Generator().manual_seed(0)
     noisy, tokens = torch.randn(4, 48 + 96, 8, 8, generator=rng), torch.randn(4, 16, 384, generator=rng)
-    log_snr = torch.linspace(9.0, -9.0, 4)
     pooled, t = torch.randn(4, 384, generator=rng), torch.tensor([5, 300, 700, 999])
     camera = camera_features(turntable(4, elevation=20.0, distance=2.8, field_of_view=45.0))
     with torch.no_grad():
-        expected = old.network(noisy, t, log_snr, tokens, pooled)[1]
+        expected = old.unet(noisy, t, encoder_hidden_states=tokens, class_labels=pooled).sample
         for told in (camera, torch.zeros_like(camera)):
             vector = torch.cat([pooled, told], dim=1)
-            found = new.network(noisy, t, log_snr, tokens, vector)[1]
+            found = new.unet(noisy, t, encoder_hidden_states=tokens, class_labels=vector).sample
             torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
@@ -107,37 +104,6 @@ def test_the_draft_network_of_the_start_is_kept_without_steps(settings, mixture,
     wider = replace(kept, draft_hidden=48)
     with pytest.raises(SettingError, match=r"draft_steps is 0, but .* has no draft network of these settings"):
         Training(wider, CPU, read_start(wider))
-
-
-def test_the_refiner_of_the_start_is_carried_over_and_another_width_begins_anew(settings, tmp_path):
-    first = Training(settings, CPU)
-    with torch.no_grad():
-        first.average["refiner.last.weight"].fill_(0.25)
-    export(first, tmp_path / "one")
-    assert load_refiner(tmp_path / "one" / REFINER, 4).last.weight.eq(0.25).all()
-    begun = replace(settings, start=str(tmp_path / "one"))
-    assert Training(begun, CPU, read_start(begun)).network.refiner.last.weight.eq(0.25).all()
-    wider = replace(begun, refiner_width=24)
-    assert Training(wider, CPU, read_start(wider)).network.refiner.last.weight.eq(0).all()
-
-
-def test_a_refiner_that_is_fitted_alone_lowers_the_loss_and_changes_nothing_else(settings, emoji_alone):
-    """The network has random weights, so that the refiner must paint out what it says."""
-    quick = replace(EMOJI, refiner_steps=60, batch=8)
-    training = Training(quick, CPU)
-    before = {name: p.detach().clone() for name, p in training.network.unet.named_parameters()}
-    untrained = fit_refiner(Training(replace(quick, refiner_steps=1), CPU), emoji_alone, words)
-    assert fit_refiner(training, emoji_alone, words) < 0.6 * untrained
-    after = dict(training.network.unet.named_parameters())
-    assert all(torch.equal(after[name], p) and after[name].requires_grad for name, p in before.items())
-    assert all(torch.equal(training.average[name], p) for name, p in training.network.named_parameters())
-
-
-def test_the_refiner_learns_at_its_own_rate(settings):
-    training = Training(replace(settings, refiner_rate=7.0, warm_up=1), CPU)
-    training.advance(Mixture((TwoViews(),), (1.0,), settings), words)
-    rates = [group["lr"] for group in training.optimizer.param_groups]
-    assert rates[0] == settings.learning_rate and rates[1] == 7 * settings.learning_rate
 
 
 class TwoViews(AbstractSource):
@@ -189,7 +155,9 @@ def test_the_network_learns_to_tell_two_views_apart_by_the_camera_alone(settings
     shown = torch.zeros(4, 48 + 96, 8, 8)
     shown[:, :48].normal_(generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
-        found = training.network(shown, torch.full((4,), 999), torch.full((4,), -20.0), batch.tokens, batch.pooled)[1]
+        found = training.unet(
+            shown, torch.full((4,), 999), encoder_hidden_states=batch.tokens, class_labels=batch.pooled
+        ).sample
     error = (found - pixel_unshuffle(batch.pictures, 4)).square().mean()
     assert float(error) < 0.5 * VARIANCE
 
@@ -221,13 +189,11 @@ def test_the_loss_is_the_weighted_error_of_the_clean_picture():
 
             return Result
 
-    network = RefinedNetwork(Zeros(), PixelRefiner(4))  # which changes nothing before it is trained
     bar = torch.linspace(0.999, 0.001, 1000)
     batch = Batch(torch.full((6, 3, 32, 32), 0.5), torch.zeros(6, 16, 384), torch.zeros(6, 384), torch.zeros(6, 384),
                   torch.ones(6), torch.zeros(6, dtype=torch.bool))  # fmt: skip
     noisy = add_noise(new_draft(EMOJI), batch, bar, EMOJI, torch.Generator().manual_seed(0))
-    for losses in denoising_losses(network, noisy):
-        torch.testing.assert_close(losses, 0.25 * (1 / (1 - bar[noisy.t])).clamp(max=5))
+    torch.testing.assert_close(denoising_losses(Zeros(), noisy), 0.25 * (1 / (1 - bar[noisy.t])).clamp(max=5))
 
 
 def test_a_mirrored_picture_comes_with_a_mirrored_draft():
@@ -244,25 +210,23 @@ def test_a_mirrored_picture_comes_with_a_mirrored_draft():
 @pytest.mark.parametrize("workers", [2, 3, 8])
 def test_threads_that_share_a_batch_give_the_gradients_of_the_whole(workers):
     """The mean over 5 pictures, in parts of unequal size; float64, so that only an error of the parts can show."""
-    network = new_network(EMOJI).double()
-    torch.nn.init.normal_(network.refiner.last.weight)
+    unet = new_unet(EMOJI).double()
     rng = torch.Generator().manual_seed(0)
     noisy = NoisyBatch(
         torch.randn(5, 48 + 96, 8, 8, generator=rng).double(),
         torch.randint(0, 1000, (5,), generator=rng),
-        torch.randn(5, generator=rng).double(),
         torch.randn(5, 16, 384, generator=rng).double(),
         torch.randn(5, 384, generator=rng).double(),
         torch.randn(5, 48, 8, 8, generator=rng).double(),
         torch.rand(5, generator=rng).double(),
     )
-    losses, gradients = mean_loss_gradients(network, noisy, 1)
-    shared, parts = mean_loss_gradients(network, noisy, workers)
+    losses, gradients = mean_loss_gradients(unet, noisy, 1)
+    shared, parts = mean_loss_gradients(unet, noisy, workers)
     torch.testing.assert_close(shared, losses)
     for one, other in zip(gradients, parts, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
-    sum(denoising_losses(network, noisy)).mean().backward()
-    for parameter, gradient in zip(network.parameters(), gradients, strict=True):
+    denoising_losses(unet, noisy).mean().backward()
+    for parameter, gradient in zip(unet.parameters(), gradients, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-9, atol=1e-12)
 
 
@@ -283,4 +247,4 @@ def test_unet_of_the_packaged_prior_has_the_usual_configuration():
     stored = read_json(embedded_folder() / "unet" / "config.json")
     for name, value in unet_configuration(TrainingSettings(world="views")).items():
         assert stored[name] == (list(value) if isinstance(value, tuple) else value), name
-    assert new_network(EMOJI).unet.config.sample_size == 8
+    assert new_unet(EMOJI).config.sample_size == 8

@@ -158,7 +158,7 @@ def test_exported_folder_is_a_prior(mixture, emoji_alone, tmp_path):
         assert (prior.text_encoder.camera is not None) is bool(features)
         kept = dict(prior.denoiser.named_parameters())
         for name, average in training.average.items():
-            place = name.replace("unet.", "network.").replace("network.class_embedding", "pooled_embedding")
+            place = f"network.{name}".replace("network.class_embedding", "pooled_embedding")
             torch.testing.assert_close(kept[place], average.half().float())
         assert not list(tmp_path.glob(".*"))
 

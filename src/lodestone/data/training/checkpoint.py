@@ -74,9 +74,9 @@ def restore(training: Training, folder: Path) -> None:
     """
     tensors, metadata, settings = read_checkpoint(folder)
     copy_into(training.draft.named_parameters(), "draft", tensors, folder)
-    copy_into(training.network.named_parameters(), "network", tensors, folder)
+    copy_into(training.unet.named_parameters(), "unet", tensors, folder)
     copy_into(training.average.items(), "average", tensors, folder)
-    set_moments("optimizer", training.network, training.optimizer, tensors)
+    set_moments("optimizer", training.unet, training.optimizer, tensors)
     training.draft.requires_grad_(False)
     training.rng.set_state(tensors["generator"])
     training.step, training.losses = metadata["step"], [tuple(entry) for entry in metadata["losses"]]

@@ -5,11 +5,10 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import pixel_unshuffle
 
 from lodestone.data.training.mixture import Batch
-from lodestone.data.training.network import RefinedNetwork
 from lodestone.data.training.settings import TrainingSettings
 from lodestone.prompts.draft import AbstractDraft, draft_channels
 from lodestone.threads import over_threads
@@ -48,7 +47,6 @@ class NoisyBatch:
     inputs: Float[Tensor, "b c h w"]
     """Noisy latents, and the channels of the drafts."""
     t: Int[Tensor, " b"]
-    log_snr: Float[Tensor, " b"]
     tokens: Float[Tensor, "b length dim"]
     pooled: Float[Tensor, "b dim_pooled"]
     clean: Float[Tensor, "b depth h w"]
@@ -56,7 +54,7 @@ class NoisyBatch:
 
     def split(self, parts: int) -> list["NoisyBatch"]:
         """At most so many parts of nearly equal size, one after the other."""
-        fields = (self.inputs, self.t, self.log_snr, self.tokens, self.pooled, self.clean, self.weight)
+        fields = (self.inputs, self.t, self.tokens, self.pooled, self.clean, self.weight)
         return [NoisyBatch(*some) for some in zip(*(field.tensor_split(parts) for field in fields), strict=True)]
 
 
@@ -79,31 +77,26 @@ def add_noise(
     picture = draft_channels(drawn, clean.shape[-1]) * batch.kept[:, None, None, None]
     inputs = torch.cat([noisy, picture], dim=1)
     weight = (1 / (1 - alphas_cumprod[t])).clamp(max=5)
-    log_snr = (alphas_cumprod[t] / (1 - alphas_cumprod[t])).log()
-    return NoisyBatch(inputs, t, log_snr, batch.tokens, batch.pooled, clean, weight)
+    return NoisyBatch(inputs, t, batch.tokens, batch.pooled, clean, weight)
 
 
-def denoising_losses(network: RefinedNetwork, noisy: NoisyBatch) -> tuple[Float[Tensor, " b"], Float[Tensor, " b"]]:
-    """`min(1 / sigma_t^2, 5) || D(x_t, t, y, c) - x ||^2` of each picture, averaged over entries.
-
-    The first is of what the U-Net says alone, the second of the refined prediction.
-    """
+def denoising_losses(unet: Any, noisy: NoisyBatch) -> Float[Tensor, " b"]:
+    """`min(1 / sigma_t^2, 5) || D(x_t, t, y, c) - x ||^2` of each picture, averaged over entries."""
     inputs = noisy.inputs.contiguous(memory_format=torch.channels_last)
-    predictions = network(inputs, noisy.t, noisy.log_snr, noisy.tokens, noisy.pooled)
-    alone, refined = (noisy.weight * (part - noisy.clean).square().flatten(1).mean(1) for part in predictions)
-    return alone, refined
+    predicted = unet(inputs, noisy.t, encoder_hidden_states=noisy.tokens, class_labels=noisy.pooled).sample
+    return noisy.weight * (predicted - noisy.clean).square().flatten(1).mean(1)
 
 
 def mean_loss_gradients(
-    network: RefinedNetwork, noisy: NoisyBatch, workers: int
+    unet: nn.Module, noisy: NoisyBatch, workers: int
 ) -> tuple[Float[Tensor, " b"], list[Tensor | None]]:
-    """The refined loss of each picture, and the gradient of the mean of both losses; threads share the batch."""
-    parameters = list(network.parameters())
+    """The loss of each picture and the gradient of their mean, computed by so many threads that share the batch."""
+    parameters = list(unet.parameters())
 
     def learn(part: NoisyBatch) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-        alone, refined = denoising_losses(network, part)
-        total = (alone + refined).sum() / len(noisy.t)
-        return refined.detach(), torch.autograd.grad(total, parameters, allow_unused=True)
+        losses = denoising_losses(unet, part)
+        total = losses.sum() / len(noisy.t)
+        return losses.detach(), torch.autograd.grad(total, parameters, allow_unused=True)
 
     parts = noisy.split(min(workers, len(noisy.t)))
     learned = over_threads(learn, parts, len(parts))

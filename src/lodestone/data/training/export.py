@@ -13,10 +13,10 @@ from torch import Tensor
 
 from lodestone.data.training.checkpoint import read_checkpoint
 from lodestone.data.training.denoising import noise_schedule
-from lodestone.data.training.network import RefinedNetwork, new_network
+from lodestone.data.training.network import new_unet
 from lodestone.data.training.settings import TrainingSettings
 from lodestone.data.training.state import Training
-from lodestone.priors.embedded import DRAFT, INDEX, REFINER
+from lodestone.priors.embedded import DRAFT, INDEX
 from lodestone.prompts.quantization import quantized
 from lodestone.storage import save_tensors, section, write_text
 
@@ -24,7 +24,7 @@ __all__ = ["export", "export_checkpoint"]
 
 
 def export(training: Training, folder: Path) -> None:
-    """The averaged networks in half precision, drafts in eight bits, scheduler, index, settings with the losses."""
+    """The averaged network in half precision, drafts in eight bits, scheduler, index, settings with the losses."""
     draft = dict(training.draft.state_dict())
     write(folder, training.settings, training.average, draft, training.step, training.losses)
 
@@ -53,11 +53,9 @@ def write(
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     try:
-        network = new_network(settings)
-        network.load_state_dict({name: p.cpu() for name, p in average.items()})
-        network.half()
-        network.unet.save_pretrained(beside / "unet")
-        save_tensors(beside / REFINER, network.refiner.state_dict(), {"width": settings.refiner_width})
+        unet = new_unet(settings)
+        unet.load_state_dict({name: p.cpu() for name, p in average.items()})
+        unet.half().save_pretrained(beside / "unet")
         noise_schedule().save_pretrained(beside / "scheduler")
         save_tensors(beside / DRAFT, quantized(draft), {"hidden": settings.draft_hidden})
         card = {"settings": asdict(settings), "steps": step, "losses": losses}
@@ -92,8 +90,9 @@ def move(source: Path, target: Path) -> None:
 
 
 @torch.no_grad()
-def averaged(training: Training) -> RefinedNetwork:
-    """U-Net and refiner with the averaged weights, on the training's device."""
-    network = new_network(training.settings)
+def averaged(training: Training) -> torch.nn.Module:
+    """A network with the averaged weights, on the training's device."""
+    network = new_unet(training.settings)
     network.load_state_dict(training.average)
-    return network.placed(training.device).requires_grad_(False)
+    result: torch.nn.Module = network.to(training.device, memory_format=torch.channels_last).requires_grad_(False)
+    return result

@@ -12,8 +12,7 @@ from lodestone.data.training.draft import fit_draft
 from lodestone.data.training.export import averaged, export
 from lodestone.data.training.metrics import append_metrics, forget_after
 from lodestone.data.training.mixture import Mixture, Words, open_mixture, read_words
-from lodestone.data.training.network import RefinedNetwork, read_start
-from lodestone.data.training.refiner import fit_refiner
+from lodestone.data.training.network import read_start
 from lodestone.data.training.settings import TrainingSettings
 from lodestone.data.training.sheets import draw_sheet
 from lodestone.data.training.state import Training, learning_rate
@@ -54,8 +53,6 @@ def train(
     if not has_checkpoint(folder):
         error = fit_draft(training.draft, mixture, words, settings)
         report(f"draft network: mean squared error {error:.4f}" if settings.draft_steps else "draft network: kept")
-        if settings.refiner_steps:
-            report(f"refiner: mean loss {fit_refiner(training, mixture, words):.4f}")
         show(training, folder, words, held_out, report)
         save(training, folder)
     with GracefulInterrupt() as interrupt:
@@ -120,7 +117,7 @@ def tell(training: Training, folder: Path, report: Callable[[str], None]) -> Non
 
 
 def validate(
-    training: Training, folder: Path, held_out: HeldOut | None, network: RefinedNetwork, report: Callable[[str], None]
+    training: Training, folder: Path, held_out: HeldOut | None, network: torch.nn.Module, report: Callable[[str], None]
 ) -> None:
     """Writes down the losses on held-out captions, if there is a world."""
     if held_out is not None:

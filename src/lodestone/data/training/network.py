@@ -6,38 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from lodestone.data.training.settings import SCRATCH, TEXT_WIDTH, TrainingSettings
 from lodestone.errors import SettingError
 from lodestone.pretrained import Component
-from lodestone.priors.embedded import (
-    DRAFT,
-    INDEX,
-    REFINER,
-    camera_count,
-    check_embedded,
-    embedded_folder,
-    load_draft,
-    load_refiner,
-)
-from lodestone.priors.refiner import PixelRefiner
+from lodestone.priors.embedded import DRAFT, INDEX, camera_count, check_embedded, embedded_folder, load_draft
 from lodestone.prompts.camera import CAMERA_FEATURES
 from lodestone.prompts.draft import DRAFT_SIDE, AbstractDraft, DraftNetwork
 from lodestone.prompts.solid_draft import SolidDraft
 
-__all__ = [
-    "RefinedNetwork",
-    "Start",
-    "begin_with",
-    "draft_kind",
-    "new_draft",
-    "new_network",
-    "read_start",
-    "unet_configuration",
-]
+__all__ = ["Start", "begin_with", "draft_kind", "new_draft", "new_unet", "read_start", "unet_configuration"]
 
 WIDENED = "class_embedding.linear_1.weight"
 """Has a column for each number that tells a camera."""
@@ -72,41 +52,6 @@ def new_unet(settings: TrainingSettings) -> Any:
     return UNet2DConditionModel(**unet_configuration(settings))
 
 
-class RefinedNetwork(nn.Module):
-    """A U-Net that predicts clean latents, and the refiner behind it.
-
-    No gradient flows from the refiner to the U-Net: when both learned from the refined prediction, the U-Net forgot
-    what it knew, and the loss on held-out captions was .0275 where the two one after the other have .0258.
-    """
-
-    def __init__(self, unet: Any, refiner: PixelRefiner) -> None:
-        super().__init__()
-        self.unet, self.refiner = unet, refiner
-
-    def forward(
-        self,
-        inputs: Float[Tensor, "b c h w"],
-        t: Int[Tensor, " b"],
-        log_snr: Float[Tensor, " b"],
-        tokens: Float[Tensor, "b length dim"],
-        pooled: Float[Tensor, "b dim_pooled"],
-    ) -> tuple[Float[Tensor, "b depth h w"], Float[Tensor, "b depth h w"]]:
-        """The U-Net's prediction from noisy latents and, in the channels behind them, drafts; and the refined one."""
-        clean: Tensor = self.unet(inputs, t, encoder_hidden_states=tokens, class_labels=pooled).sample
-        return clean, self.refiner(clean.detach(), inputs[:, : clean.shape[1]], log_snr)
-
-    def placed(self, device: torch.device) -> "RefinedNetwork":
-        """On a device, with the channels innermost."""
-        self.unet.to(device, memory_format=torch.channels_last)
-        self.refiner.to(device)
-        return self
-
-
-def new_network(settings: TrainingSettings) -> RefinedNetwork:
-    """U-Net and refiner with random weights."""
-    return RefinedNetwork(new_unet(settings), PixelRefiner(settings.space_to_depth, settings.refiner_width))
-
-
 def draft_kind(settings: TrainingSettings) -> type[SolidDraft] | type[DraftNetwork]:
     """Which draft network the prior has: one of volumes if it is to know cameras."""
     return SolidDraft if settings.camera_features else DraftNetwork
@@ -123,7 +68,6 @@ class Start:
 
     folder: Path
     unet: Mapping[str, Tensor]
-    refiner: Mapping[str, Tensor] | None
     draft: Mapping[str, Tensor] | None
 
 
@@ -138,36 +82,32 @@ def read_start(settings: TrainingSettings) -> Start | None:
         return None
     folder = Path(settings.start).expanduser() if settings.start else embedded_folder()
     try:
-        index = check_embedded(folder)
-        cameras, factor = camera_count(index, folder / INDEX), index["autoencoder"]["factor"]
+        cameras = camera_count(check_embedded(folder), folder / INDEX)
         draft = load_draft(folder / DRAFT, cameras).state_dict() if (folder / DRAFT).exists() else None
-        refiner = load_refiner(folder / REFINER, factor).state_dict() if (folder / REFINER).exists() else None
         unet = Component(folder, "unet").load(UNet2DConditionModel, torch.float32).state_dict()
     except SettingError as error:
         raise SettingError(
             f"training.start is {folder}, which is no embedded prior ({str(error).split(': ', maxsplit=1)[0]}): give "
             f"the folder `prior` of a training, or {SCRATCH}"
         ) from error
-    return Start(folder, unet, refiner, draft)
+    return Start(folder, unet, draft)
 
 
 @torch.no_grad()
-def begin_with(start: Start, network: RefinedNetwork, draft: nn.Module, draft_steps: int) -> None:
+def begin_with(start: Start, unet: nn.Module, draft: nn.Module, draft_steps: int) -> None:
     """Carries the weights over; columns for the camera that the start does not have are zero.
 
-    A draft network of another kind is left as it is, to be fitted; so is a refiner of another width.
+    A draft network of another kind is left as it is, to be fitted.
 
     Raises: SettingError if it is another network, or a draft network of another kind is not to be fitted.
     """
-    for name, p in network.unet.named_parameters():
+    for name, p in unet.named_parameters():
         if name not in start.unet or not fits(name, start.unet[name], p):
             raise SettingError(
                 f"training.start is {start.folder}, which differs from the network of these settings at {name}: "
                 f"give its channels and size, or choose {SCRATCH}"
             )
         p.copy_(pad(start.unet[name], (0, p.shape[-1] - start.unet[name].shape[-1])))
-    if start.refiner is not None and shapes(start.refiner) == shapes(network.refiner.state_dict()):
-        network.refiner.load_state_dict(start.refiner)
     if start.draft is not None and shapes(start.draft) == shapes(draft.state_dict()):
         draft.load_state_dict(start.draft)
     elif not draft_steps:

@@ -27,7 +27,6 @@ SHARES = (
 COUNTS = (
     "batch", "steps", "size", "space_to_depth", "draft_hidden", "draft_examples", "tokens", "caption_variants",
     "report_every", "save_every", "validate_every", "sheet_every", "validation_scenes",
-    "refiner_width",
 )  # fmt: skip
 
 
@@ -55,12 +54,6 @@ class TrainingSettings:
     """Last steps, over which the learning rate falls to zero."""
     cosine: bool = False
     """Whether it falls like half a cosine; linearly if not."""
-    refiner_rate: float = 4.0
-    """How many times larger the learning rate of the refiner is, which is small and learns from every pixel."""
-    refiner_steps: int = 0
-    """Steps in which the refiner is fitted alone before the training: for a start that has none, say 1,400."""
-    refiner_width: int = 16
-    """Channels of the refiner."""
     ema: float = 0.9995
     caption_drop: float = 0.1
     """Share of the pictures of which nothing is told, neither caption nor camera."""
@@ -107,12 +100,10 @@ class TrainingSettings:
         for name in SHARES:
             check_range(f"training.{name}", getattr(self, name), 0.0, 1.0)
         check_range("training.ema", self.ema, 0.0, 1.0)
-        check_range("training.refiner_rate", self.refiner_rate, 0.0, 1000.0)
         check_range("training.draft_learning_rate", self.draft_learning_rate, 0.0, 1.0)
         check_range("training.draft_noise", self.draft_noise, 0.0, 100.0)
         check_range("training.minutes", self.minutes, 0.0, 1e6)
         check_range("training.draft_steps", self.draft_steps, 0, 10**9)
-        check_range("training.refiner_steps", self.refiner_steps, 0, 10**9)
         check_range("training.decay", self.decay, 0, self.steps - 1 if self.minutes else self.steps)
         if self.size % self.space_to_depth or DRAFT_SIDE % self.side:
             raise SettingError(

@@ -1,12 +1,13 @@
 """Samples of a training now and then: always the same captions, sides and noise."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from PIL import Image, ImageDraw
 from torch import Tensor
 
 from lodestone.data.training.mixture import Words
-from lodestone.data.training.network import RefinedNetwork
 from lodestone.data.training.state import Training
 from lodestone.export.pictures import to_bytes
 from lodestone.priors.autoencoder import SpaceToDepth
@@ -36,7 +37,7 @@ STEPS, GUIDANCE = 16, 3.0
 
 
 @torch.no_grad()
-def draw_sheet(training: Training, network: RefinedNetwork, words: Words, *, steps: int = STEPS) -> Image.Image:
+def draw_sheet(training: Training, network: Any, words: Words, *, steps: int = STEPS) -> Image.Image:
     """Strips of four: what is asked for from four sides, if the network knows cameras, and emoji without a camera."""
     texts: list[str] = []
     labels: list[str] = []
@@ -56,12 +57,7 @@ def draw_sheet(training: Training, network: RefinedNetwork, words: Words, *, ste
 
 
 def samples(
-    training: Training,
-    network: RefinedNetwork,
-    words: Words,
-    texts: list[str],
-    camera: Float[Tensor, "b k"],
-    steps: int,
+    training: Training, network: Any, words: Words, texts: list[str], camera: Float[Tensor, "b k"], steps: int
 ) -> Float[Tensor, "b 3 h w"]:
     """One sample for each text and camera, all of the same noise in every call."""
     settings = training.settings
@@ -72,7 +68,7 @@ def samples(
     positive = Conditioning(tokens=tokens, pooled=pooled, picture=picture)
     told = ConditioningSet(positive=positive, null=positive.map(torch.zeros_like))
     schedule = NoiseSchedule.from_alphas_cumprod(training.alphas_cumprod.cpu())
-    denoiser = NetworkDenoiser(network.unet, schedule, PredictionType.CLEAN, network.refiner)
+    denoiser = NetworkDenoiser(network, schedule, PredictionType.CLEAN)
     rng = torch.Generator().manual_seed(0)
     latents = sample(denoiser, told, steps=steps, guidance_scale=GUIDANCE, rng=rng)
     return SpaceToDepth(settings.space_to_depth).decode(latents).cpu()

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lodestone.data.training.denoising import LossMeter, add_noise, mean_loss_gradients, noise_schedule
 from lodestone.data.training.mixture import Mixture, Words
-from lodestone.data.training.network import Start, begin_with, new_draft, new_network
+from lodestone.data.training.network import Start, begin_with, new_draft, new_unet
 from lodestone.data.training.settings import TrainingSettings
 from lodestone.optimize.moments import moments
 from lodestone.threads import workers_for
@@ -35,22 +35,14 @@ class Training:
     def __init__(self, settings: TrainingSettings, device: torch.device, start: Start | None = None) -> None:
         torch.manual_seed(settings.seed)
         self.settings, self.device = settings, device
-        network, self.draft = new_network(settings), new_draft(settings).to(device)
+        unet, self.draft = new_unet(settings), new_draft(settings).to(device)
         if start is not None:
-            begin_with(start, network, self.draft, settings.draft_steps)
-        self.network = network.placed(device)
+            begin_with(start, unet, self.draft, settings.draft_steps)
+        self.unet = unet.to(device, memory_format=torch.channels_last)
         self.alphas_cumprod = noise_schedule().alphas_cumprod.to(device)
-        self.average: dict[str, Tensor] = {}
-        self.forget_average()
+        self.average = {name: p.detach().clone() for name, p in self.unet.named_parameters()}
         self.optimizer = torch.optim.AdamW(
-            [
-                {"params": list(self.network.unet.parameters()), "rate": 1.0},
-                {"params": list(self.network.refiner.parameters()), "rate": settings.refiner_rate},
-            ],
-            lr=settings.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=0.0,
-            fused=True,
+            self.unet.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True
         )
         self.rng = torch.Generator().manual_seed(settings.seed)
         self.step = 0
@@ -77,12 +69,12 @@ class Training:
         """One optimization step; returns its loss."""
         batch = mixture.batch(self.rng, words, self.device)
         for group in self.optimizer.param_groups:
-            group["lr"] = group["rate"] * learning_rate(self.step, self.settings, self.end)
+            group["lr"] = learning_rate(self.step, self.settings, self.end)
         noisy = add_noise(self.draft, batch, self.alphas_cumprod, self.settings, self.rng)
-        losses, gradients = mean_loss_gradients(self.network, noisy, self.workers)
-        for parameter, gradient in zip(self.network.parameters(), gradients, strict=True):
+        losses, gradients = mean_loss_gradients(self.unet, noisy, self.workers)
+        for parameter, gradient in zip(self.unet.parameters(), gradients, strict=True):
             parameter.grad = gradient
-        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
         self.optimizer.step()
         self.update_average()
         self.meter.add(losses, noisy.t)
@@ -97,22 +89,18 @@ class Training:
         if self.end is None and self.seconds >= 60 * settings.minutes * constant:
             self.end = max(self.step + 1, round(self.step / constant))
 
-    def forget_average(self) -> None:
-        """The averaged weights begin with what the weights are."""
-        self.average = {name: p.detach().clone() for name, p in self.network.named_parameters()}
-
     @torch.no_grad()
     def update_average(self) -> None:
         """Exponential moving average, faster in the beginning."""
         keep = min(self.settings.ema, (1 + self.step) / (10 + self.step))
-        parameters = [p.detach() for p in self.network.parameters()]
+        parameters = [p.detach() for p in self.unet.parameters()]
         torch._foreach_lerp_(list(self.average.values()), parameters, 1 - keep)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that a resumed training needs, as named tensors."""
-        network = {f"network.{name}": p for name, p in self.network.named_parameters()}
+        network = {f"unet.{name}": p for name, p in self.unet.named_parameters()}
         average = {f"average.{name}": p for name, p in self.average.items()}
         draft = {f"draft.{name}": p for name, p in self.draft.named_parameters()}
         meter = {"meter.sums": self.meter.sums, "meter.counts": self.meter.counts}
-        known = moments("optimizer", self.network, self.optimizer)
+        known = moments("optimizer", self.unet, self.optimizer)
         return {**network, **average, **known, **draft, **meter, "generator": self.rng.get_state()}

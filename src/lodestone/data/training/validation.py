@@ -9,7 +9,6 @@ import torch
 from lodestone.data.training.denoising import LossMeter, add_noise, denoising_losses
 from lodestone.data.training.draft import draft_error
 from lodestone.data.training.mixture import Batch, Words, batch_of, white
-from lodestone.data.training.network import RefinedNetwork
 from lodestone.data.training.settings import TrainingSettings
 from lodestone.data.training.sources import Drawn, premultiplied
 from lodestone.data.training.state import Training
@@ -53,7 +52,7 @@ class HeldOut:
         return replace(self.batch, pooled=pooled)
 
     @torch.no_grad()
-    def measure(self, training: Training, network: RefinedNetwork) -> dict[str, Any]:
+    def measure(self, training: Training, network: Any) -> dict[str, Any]:
         """Losses of a network, always with the same noise; the second is larger if cameras tell it something."""
         told, untold = (self.losses(training, network, batch) for batch in (self.batch, self.without_cameras))
         return {
@@ -63,12 +62,12 @@ class HeldOut:
             "draft_error": round(draft_error(training.draft, self.batch), 6),
         }
 
-    def losses(self, training: Training, network: RefinedNetwork, batch: Batch) -> LossMeter:
+    def losses(self, training: Training, network: Any, batch: Batch) -> LossMeter:
         """The loss over some pictures."""
         meter, rng = LossMeter(), torch.Generator().manual_seed(HELD_OUT_SEED)
         size, settings = training.settings.batch, training.settings
         for start in range(0, len(batch.pictures), size):
             some = batch.map(lambda part, start=start: part[start : start + size])  # type: ignore[misc]
             noisy = add_noise(training.draft, some, training.alphas_cumprod, settings, rng)
-            meter.add(denoising_losses(network, noisy)[1], noisy.t)
+            meter.add(denoising_losses(network, noisy), noisy.t)
         return meter
