@@ -2,7 +2,16 @@
 
 import pytest
 
-from lodestone.data.worlds.captions import Attributes, Item, Kind, Relation, paraphrase, plain_caption, plural_of
+from lodestone.data.worlds.captions import (
+    OTHER_NAMES,
+    Attributes,
+    Item,
+    Kind,
+    Relation,
+    paraphrase,
+    plain_caption,
+    plural_of,
+)
 from lodestone.data.worlds.categories import CATEGORIES
 from lodestone.data.worlds.draw import Draw
 from lodestone.data.worlds.requests import parse
@@ -49,6 +58,19 @@ def test_paraphrases_of_one_object():
     assert {"a lemon", "a yellow lemon"} <= said(attributes(LEMON))
 
 
+def test_an_object_is_sometimes_called_by_another_name_of_its_category():
+    found = said(attributes(Item("car", "cars", "red", natural=False)))
+    assert {"a red car", "a red automobile", "an automobile that is red"} <= found
+    two = said(attributes(Item("car", "cars", "red", natural=False, count=2)))
+    assert not any("automobile" in text for text in two)
+
+
+def test_other_names_are_of_categories_and_are_no_categories_themselves():
+    names = [name for others in OTHER_NAMES.values() for name in others]
+    assert set(OTHER_NAMES) <= set(CATEGORIES) and not set(names) & set(CATEGORIES)
+    assert len(set(names)) == len(names)
+
+
 def test_paraphrases_turn_relations_around():
     found = said(attributes(MUG, LEMON, relation=Relation.LEFT))
     assert {"a red mug to the left of a lemon", "a lemon to the right of a red mug"} <= found
@@ -77,6 +99,8 @@ def test_regular_plurals(noun, plural):
         ("A photo of a red mug.", Request(items=(Wanted("mug", "red"),))),
         ("a mug that is red, 3D asset", Request(items=(Wanted("mug", "red"),))),
         ("mug", Request(items=(Wanted("mug"),))),
+        ("a red automobile", Request(items=(Wanted("car", "red"),))),
+        ("two bikes", Request(items=(Wanted("bicycle", None, 2),))),
         ("two lemons", Request(items=(Wanted("lemon", None, 2),))),
         ("a light blue mug and two knives", Request(
             items=(Wanted("mug", "light blue"), Wanted("knife", None, 2)), relation=Relation.AND)),
