@@ -1,13 +1,14 @@
 """A caption taken apart: the things that it names, how they stand to each other, and the view that it asks for.
 
 `a photo of a cat beside two blue chairs, back view` is `a cat`, `a blue chair`, `a blue chair` and the back. A draft is
-composed of the things that a caption names, and a prior that knows cameras reads words for a view as one.
+composed of the things that a caption names, and a prior that knows cameras reads words for a view as one. Other names of
+the world's categories are read as their nouns: the draft of an automobile is that of a car.
 """
 
 import re
 from dataclasses import dataclass
 
-from lodestone.data.worlds.captions import with_article, without_frame
+from lodestone.data.worlds.captions import OTHER_NAMES, with_article, without_frame
 from lodestone.prompts.view_dependent import Direction, ViewWording
 
 __all__ = ["RELATIONS", "THINGS", "CaptionParts", "Vector", "take_apart", "without_view"]
@@ -39,6 +40,9 @@ COPIES = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 """Where the second and the third of several equal things are, seen from the first."""
 NUMBERS = {"two": 2, "three": 3, "2": 2, "3": 3}
 
+NOUNS = {name: noun for noun, names in OTHER_NAMES.items() for name in names}
+OTHER = re.compile(rf"(?:\b(an?) )?\b({'|'.join(sorted(NOUNS, key=len, reverse=True))})$", re.IGNORECASE)
+"""Another name of a category at the end of a phrase, and an article before it."""
 BETWEEN = re.compile(rf"^(.+?) ({'|'.join(RELATIONS)}) (.+)$", re.IGNORECASE)
 AROUND = re.compile(r"^(.+) with (.+) (on|in) it$", re.IGNORECASE)
 """`a wooden table with a red mug on it`."""
@@ -72,6 +76,7 @@ def take_apart(text: str) -> CaptionParts:
     text, view = without_view(" ".join(text.split()))
     subject = AROUND.sub(r"\2 \3 \1", without_frame(text))
     found = BETWEEN.match(subject)
+    subject = subject if found else by_noun(subject)
     things = copies(found[1] if found else subject)
     directions = COPIES[: len(things) - 1]
     if found is not None:
@@ -86,8 +91,17 @@ def copies(phrase: str) -> tuple[str, ...]:
     phrase = RELATIVE.sub(r"\1 \3 \2", phrase)
     number, _, rest = phrase.partition(" ")
     if number.lower() in NUMBERS and rest:
-        return (with_article(singular(rest)),) * NUMBERS[number.lower()]
-    return (with_article(rest) if number.lower() == "one" and rest else phrase,)
+        return (with_article(by_noun(singular(rest))),) * NUMBERS[number.lower()]
+    return (by_noun(with_article(rest) if number.lower() == "one" and rest else phrase),)
+
+
+def by_noun(phrase: str) -> str:
+    """`an automobile` to `a car`, `a red automobile` to `a red car`; what the world has no noun for stays."""
+    found = OTHER.search(phrase)
+    if found is None:
+        return phrase
+    noun = NOUNS[found[2].lower()]
+    return phrase[: found.start()] + (with_article(noun) if found[1] else noun)
 
 
 def singular(words: str) -> str:
