@@ -1,8 +1,8 @@
 """A caption taken apart: the things that it names, how they stand to each other, and the view that it asks for.
 
 `a photo of a cat beside two blue chairs, back view` is `a cat`, `a blue chair`, `a blue chair` and the back. A draft is
-composed of the things that a caption names, and a prior that knows cameras reads words for a view as one. Other names of
-the world's categories are read as their nouns: the draft of an automobile is that of a car.
+composed of the things that a caption names, and a prior that knows cameras reads words for a view as one. Other names
+of the world's categories are read as their nouns: the draft of an automobile is that of a car.
 """
 
 import re
