@@ -21,6 +21,7 @@ from lodestone.priors.denoiser import Prior
 from lodestone.priors.network import NetworkDenoiser, read_scheduler
 from lodestone.prompts.cache import CachedTextEncoder
 from lodestone.prompts.camera import CAMERA_FEATURES, CameraConditioner, SpokenCamera
+from lodestone.prompts.caption_parts import READING
 from lodestone.prompts.draft import DRAFT_SIDE, AbstractDraft, DraftedText, DraftNetwork
 from lodestone.prompts.quantization import dequantized
 from lodestone.prompts.solid_draft import SolidDraft
@@ -99,7 +100,8 @@ def text_encoder(folder: Path, length: int, side: int, cameras: int) -> tuple[st
     if not draft.exists():
         return identity, words
     digest = hashlib.sha256(draft.read_bytes()).hexdigest()
-    return f"{identity} draft {digest} side {side}", lambda: DraftedText(words(), load_draft(draft, cameras), side)
+    identity = f"{identity} draft {digest} side {side} reading {READING}"
+    return identity, lambda: DraftedText(words(), load_draft(draft, cameras), side)
 
 
 def camera_conditioner(folder: Path, side: int, device: torch.device) -> CameraConditioner:

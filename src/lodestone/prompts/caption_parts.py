@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lodestone.data.worlds.captions import OTHER_NAMES, with_article, without_frame
 from lodestone.prompts.view_dependent import Direction, ViewWording
 
-__all__ = ["RELATIONS", "THINGS", "CaptionParts", "Vector", "take_apart", "without_view"]
+__all__ = ["READING", "RELATIONS", "THINGS", "CaptionParts", "Vector", "take_apart", "without_view"]
 
 Vector = tuple[float, float, float]
 RELATIONS = {
@@ -34,6 +34,8 @@ RELATIONS = {
 
 The front of the scene looks along +x; in a picture of the front +y is at the right; z is up.
 """
+READING = 2
+"""Part of the key under which read captions are kept: a change of how they are read must change this number."""
 THINGS = 3
 """The most that are told apart; what is named after them is not."""
 COPIES = ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
