@@ -1,8 +1,8 @@
 """A caption taken apart: the things that it names, how they stand to each other, and the view that it asks for.
 
 `a photo of a cat beside two blue chairs, back view` is `a cat`, `a blue chair`, `a blue chair` and the back. A draft is
-composed of the things that a caption names, and a prior that knows cameras reads words for a view as one. Other names
-of the world's categories are read as their nouns: the draft of an automobile is that of a car.
+composed of the things that a caption names, and a prior that knows cameras reads words for a view as one. Things with
+other names of the world's categories are called by their nouns: the volume of an automobile is that of a car.
 """
 
 import re
@@ -34,7 +34,7 @@ RELATIONS = {
 
 The front of the scene looks along +x; in a picture of the front +y is at the right; z is up.
 """
-READING = 2
+READING = 3
 """Part of the key under which read captions are kept: a change of how they are read must change this number."""
 THINGS = 3
 """The most that are told apart; what is named after them is not."""
@@ -78,7 +78,6 @@ def take_apart(text: str) -> CaptionParts:
     text, view = without_view(" ".join(text.split()))
     subject = AROUND.sub(r"\2 \3 \1", without_frame(text))
     found = BETWEEN.match(subject)
-    subject = subject if found else by_noun(subject)
     things = copies(found[1] if found else subject)
     directions = COPIES[: len(things) - 1]
     if found is not None:

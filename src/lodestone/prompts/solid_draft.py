@@ -209,8 +209,13 @@ class SolidDraft(AbstractDraft):
         told, features = captions.told, self.features(captions)
         flat = picked(self.picture(features[:, 0]).unflatten(1, (3, PIXELS)), pixels)
         solid = self.matter(captions.take(told), features[told], pixels[told]).over_white()
-        flatness = self.flatness(features[told, 0]).sigmoid()[:, :, None]
+        flatness = self.flatness(self.said(captions, features)[told]).sigmoid()[:, :, None]
         return flat.index_put((told,), torch.lerp(solid, flat[told], flatness))
+
+    @staticmethod
+    def said(captions: Captions, features: Float[Tensor, "b n hidden"]) -> Float[Tensor, "b hidden"]:
+        """Of the one thing of a caption, called by the noun that the world has; of the whole if there are more."""
+        return torch.where(captions.named[:, 1:2], features[:, 0], features[:, 1])
 
     def matter(self, captions: Captions, features: Float[Tensor, "b n hidden"], pixels: Int[Tensor, "b r"]) -> Matter:
         """What the rays of pixels meet: the thing of the caption, or all of them in their places."""
