@@ -1,13 +1,14 @@
 """Recognition of 3D results: recall@1, recall@10 and median rank over the prompts of `prompts_v0.txt`.
 
     python benchmarks/recall.py --prior empirical --methods samples sds-gs csd-gs ssd-gs lods-gs-embedding
-    python benchmarks/recall.py --prior world --methods truth
+    python benchmarks/recall.py --prior world --methods truth truth-at-40
     python benchmarks/recall.py --table
 
 `truth` are objects of the procedural world as they are, for the names that it knows: what a prior that knows them
-perfectly would be given. Every run is kept in `benchmarks/results/recall.json` as soon as it is done, so that the
-benchmark can be stopped and continued; the contact sheets go to `docs/recall/`. A 3D result is seen from 8 azimuths at
-its recipe's evaluation camera; the samples of a prior are 4 pictures each.
+perfectly would be given; `truth-at-40` are the same pictures with 40 pixels a side, made large again. Every run is
+kept in `benchmarks/results/recall.json` as soon as it is done, so that the benchmark can be stopped and continued; the
+contact sheets go to `docs/recall/`. A 3D result is seen from 8 azimuths at its recipe's evaluation camera; the samples
+of a prior are 4 pictures each.
 """
 
 import argparse
@@ -64,6 +65,12 @@ def true_views(name):
     return see_on_white(World(0).make(parse(prompt_of(name)), 0).mesh, SMALL_CAMERA.viewpoints(8), 224)
 
 
+def smaller(views, side):
+    """The same views with so many pixels a side, made large again."""
+    small = torch.nn.functional.interpolate(views, size=side, mode="area")
+    return torch.nn.functional.interpolate(small, size=views.shape[-1], mode="bicubic").clamp(0, 1)
+
+
 def finished_scene(experiment):
     """The 3D result of an experiment of one stage; no files are kept."""
     assert experiment.previous is None, "one stage alone"
@@ -91,6 +98,8 @@ def evaluate(prior_name, method, name, index):
     began = time.perf_counter()
     if method == "truth":
         views = true_views(name)
+    elif method == "truth-at-40":
+        views = smaller(true_views(name), 40)
     elif method == "samples":
         views = sampled_views(prior_name, name)
     else:
@@ -141,7 +150,7 @@ def main():
     index = None if chosen.table else PictureIndex.load()
     for method in [] if chosen.table else chosen.methods:
         for name in names:
-            if method == "truth" and name not in nouns():
+            if method.startswith("truth") and name not in nouns():
                 continue
             key = f"{chosen.prior}/{method}/{name}"
             if chosen.again or key not in results:

@@ -3,7 +3,7 @@
     python benchmarks/world_prior.py truth
     python benchmarks/world_prior.py samples --telling camera words
     python benchmarks/world_prior.py assets --methods sds-gs csd-gs ssd-gs lods-gs-embedding --telling camera words
-    python benchmarks/world_prior.py table
+    python benchmarks/world_prior.py table --kinds SEVERAL
 
 The captions are those of `captions_v1.txt`, on none of which the prior was trained: 60 single objects, 70 with
 surroundings, 70 several. Truth and samples are seen from the front, the right, the back and the left. Of the assets
@@ -234,7 +234,7 @@ def main():
     if chosen.part != "table":
         chosen.judge = load_judge()
         work(chosen, results)
-    table(results)
+    table({key: entry for key, entry in results.items() if parse(key.split("/")[3]).kind.name in chosen.kinds})
 
 
 if __name__ == "__main__":

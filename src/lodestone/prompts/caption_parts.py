@@ -34,7 +34,7 @@ RELATIONS = {
 
 The front of the scene looks along +x; in a picture of the front +y is at the right; z is up.
 """
-READING = 3
+READING = 4
 """Part of the key under which read captions are kept: a change of how they are read must change this number."""
 THINGS = 3
 """The most that are told apart; what is named after them is not."""

@@ -80,7 +80,6 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "saw": ("handsaw", "carpentry saw"),
     "shovel": ("spade",),
     "sneaker": ("running shoe",),
-    "soccer ball": ("football",),
     "sofa": ("couch",),
     "teddy bear": ("teddy", "stuffed bear"),
     "train": ("locomotive", "steam train"),
