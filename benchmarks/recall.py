@@ -4,12 +4,12 @@
     python benchmarks/recall.py --prior world --methods truth truth-at-40 truth-at-32 sds-gs
     python benchmarks/recall.py --table
 
-`world` knows 29 of the names. `truth` are four of its objects for each as they are: what a prior that knows them perfectly
-would be given; `truth-at-40` and `truth-at-32` are the same pictures with so many pixels a side, made large again. Its 3D
-results follow exact scores of rendered views, so that what they lose against the truth is not a denoiser's fault. Every
-run is kept in `benchmarks/results/recall.json` as soon as it is done, so that the benchmark can be stopped and continued; the
-contact sheets go to `docs/recall/`. A 3D result is seen from 8 azimuths at its recipe's evaluation camera; the samples
-of a prior are 4 pictures each.
+`world` knows 29 of the names. `truth` are four of its objects for each as they are: what a prior that knows them
+perfectly would be given; `truth-at-40` and `truth-at-32` are the same pictures with so many pixels a side, made large
+again. Its 3D results follow exact scores of rendered views, so that what they lose against the truth is not a
+denoiser's fault. Every run is kept in `benchmarks/results/recall.json` as soon as it is done, so that the benchmark can
+be stopped and continued; the contact sheets go to `docs/recall/`. A 3D result is seen from 8 azimuths at its recipe's
+evaluation camera; the samples of a prior are 4 pictures each.
 """
 
 import argparse
