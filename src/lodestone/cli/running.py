@@ -68,13 +68,13 @@ def read_recipe(
 
 
 def default_prior_notice(prior: str, chosen: argparse.Namespace) -> None:
-    """One line, if nobody chose it, that says which prior is at work, why, and what else there is."""
+    """One line, if nobody chose it, that says which prior is at work and what else there is."""
     if chosen.prior is not None or chosen.quiet:
         return
     if prior == "embedded":
-        print("prior: embedded, the default; --prior empirical is faster")
+        print("prior: embedded, the default in 3D; --prior empirical is faster and knows emoji by heart, from the front alone")
     else:
-        print(f"prior: {prior}, the default until the trained one is recognized 80 % as often (--prior embedded)")
+        print(f"prior: {prior}, the default for pictures; --prior embedded is the trained network")
 
 
 def stopping(run: "Callable[[], FinishedRun]") -> int:

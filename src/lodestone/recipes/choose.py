@@ -21,7 +21,7 @@ class Choice:
     """Which recipe, which prior, and which other estimator (empty: the recipe's own)."""
 
     recipe: str = "lods-gs-embedding"
-    prior: str = "empirical"
+    prior: str = "embedded"
     estimator: str = ""
 
 
