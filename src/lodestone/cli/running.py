@@ -72,7 +72,7 @@ def default_prior_notice(prior: str, chosen: argparse.Namespace) -> None:
     if chosen.prior is not None or chosen.quiet:
         return
     if prior == "embedded":
-        print("prior: embedded, the default in 3D; --prior empirical is faster and knows emoji by heart, from the front alone")
+        print("prior: embedded, the default in 3D; --prior empirical is faster and knows emoji from the front")
     else:
         print(f"prior: {prior}, the default for pictures; --prior embedded is the trained network")
 
