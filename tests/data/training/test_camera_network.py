@@ -19,6 +19,7 @@ from lodestone.data.training.draft import draft_examples, fit_draft
 from lodestone.data.training.export import export
 from lodestone.data.training.mixture import Batch, Mixture
 from lodestone.data.training.network import new_draft, new_unet, read_start
+from lodestone.data.training.settings import SCRATCH
 from lodestone.data.training.sources import AbstractSource, Drawn
 from lodestone.data.training.state import Training
 from lodestone.errors import SettingError
@@ -101,6 +102,8 @@ def test_the_draft_network_of_the_start_is_kept_without_steps(settings, mixture,
     fit_draft(training.draft, mixture, words, kept)
     expected = load_draft(folder / DRAFT, CAMERA_FEATURES).state_dict()
     assert all(torch.equal(p, expected[name]) for name, p in training.draft.state_dict().items())
+    with pytest.raises(SettingError, match="random weights have no draft network to keep: give steps"):
+        read_start(replace(kept, start=SCRATCH))
     wider = replace(kept, draft_hidden=48)
     with pytest.raises(SettingError, match=r"draft_steps is 0, but .* has no draft network of these settings"):
         Training(wider, CPU, read_start(wider))

@@ -74,11 +74,13 @@ class Start:
 def read_start(settings: TrainingSettings) -> Start | None:
     """The prior that the settings name; None for random weights.
 
-    Raises: SettingError if the folder holds no prior, or one without cameras is to come of one with them.
+    Raises: SettingError if the folder holds no prior, or if there is no draft network to keep and none to be fitted.
     """
     from diffusers import UNet2DConditionModel
 
     if settings.start == SCRATCH or not (settings.start or settings.world):
+        if not settings.draft_steps:
+            raise SettingError("training.draft_steps is 0, but random weights have no draft network to keep: give steps")
         return None
     folder = Path(settings.start).expanduser() if settings.start else embedded_folder()
     try:
