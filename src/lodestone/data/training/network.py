@@ -80,7 +80,9 @@ def read_start(settings: TrainingSettings) -> Start | None:
 
     if settings.start == SCRATCH or not (settings.start or settings.world):
         if not settings.draft_steps:
-            raise SettingError("training.draft_steps is 0, but random weights have no draft network to keep: give steps")
+            raise SettingError(
+                "training.draft_steps is 0, but random weights have no draft network to keep: give steps"
+            )
         return None
     folder = Path(settings.start).expanduser() if settings.start else embedded_folder()
     try:
