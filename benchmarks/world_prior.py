@@ -3,7 +3,9 @@
     python benchmarks/world_prior.py truth
     python benchmarks/world_prior.py samples --telling camera words
     python benchmarks/world_prior.py assets --methods sds-gs csd-gs ssd-gs lods-gs-embedding --telling camera words
+    python benchmarks/world_prior.py assets --telling camera --kinds SINGLE --each 50
     python benchmarks/world_prior.py table --kinds SEVERAL
+    python benchmarks/world_prior.py table --each 20
 
 The captions are those of `captions_v1.txt`, on none of which the prior was trained: 60 single objects, 70 with
 surroundings, 70 several. Truth and samples are seen from the front, the right, the back and the left. Of the assets
@@ -234,7 +236,8 @@ def main():
     if chosen.part != "table":
         chosen.judge = load_judge()
         work(chosen, results)
-    table({key: entry for key, entry in results.items() if parse(key.split("/")[3]).kind.name in chosen.kinds})
+    asked = captions_of(chosen.each or 100, [Kind[name] for name in chosen.kinds])
+    table({key: entry for key, entry in results.items() if key.split("/")[3] in asked})
 
 
 if __name__ == "__main__":
